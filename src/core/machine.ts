@@ -1,0 +1,37 @@
+export type Gpu = {
+  readonly index: number;
+  readonly name: string;
+  readonly memoryMiB: number;
+  readonly driver: string;
+};
+
+/** A kind of place where programs that a model wrote may run. Strongest first in {@link SANDBOX_STRENGTH}. */
+export type SandboxKind = 'bubblewrap' | 'wasi' | 'none';
+/** Taken in this order; `none` only by explicit word. Reasons in docs/sandboxes.md. */
+export const SANDBOX_STRENGTH = ['bubblewrap', 'wasi'] as const satisfies readonly SandboxKind[];
+
+/** What was seen on a machine by remote/facts.py; a value that could not be had is null. */
+export type Facts = {
+  readonly os: string;
+  readonly arch: string;
+  readonly hostname: string;
+  readonly user: string;
+  readonly isRoot: boolean;
+  /** The user's home folder on the machine. */
+  readonly home: string;
+  readonly cpuCount: number;
+  readonly memoryMiB: number | null;
+  readonly diskFreeMiB: number | null;
+  readonly python: {
+    readonly path: string;
+    readonly version: string;
+    readonly hasVenv: boolean;
+    readonly hasPip: boolean;
+  };
+  /** Node ≥ 20.19 on PATH, if any. */
+  readonly node: { readonly path: string; readonly version: string } | null;
+  readonly uv: string | null;
+  readonly vllm: string | null;
+  readonly gpus: readonly Gpu[];
+  readonly bubblewrap: { readonly path: string; readonly works: boolean; readonly reason: string | null } | null;
+};

@@ -1,0 +1,39 @@
+/**
+ * Where everything of ours lies on a box: one folder, so that it can be found, counted and removed.
+ * Pure: only names are computed here.
+ */
+export type BoxLayout = {
+  /** `~/.gpu-eval` on a box, the user's state folder on this machine; absolute. */
+  readonly home: string;
+  /** remote/ and worker.mjs as copied there. */
+  readonly tool: string;
+  /** Rendered scripts. */
+  readonly scripts: string;
+  /** 0700; files in it 0600. */
+  readonly secrets: string;
+  /** Python environments: grader, llamacpp, vllm, node. */
+  readonly envs: string;
+  /** Model weights, compiled sandboxes. */
+  readonly cache: string;
+  readonly jobs: string;
+  readonly runs: string;
+};
+
+export function boxLayout(home: string): BoxLayout {
+  return {
+    home,
+    tool: `${home}/tool`,
+    scripts: `${home}/scripts`,
+    secrets: `${home}/secrets`,
+    envs: `${home}/envs`,
+    cache: `${home}/cache`,
+    jobs: `${home}/jobs`,
+    runs: `${home}/runs`,
+  };
+}
+
+export const secretPath = (layout: BoxLayout, name: 'hf-token' | 'server-key' | 'endpoint-key'): string =>
+  `${layout.secrets}/${name}`;
+export const envPython = (layout: BoxLayout, env: 'grader' | 'llamacpp' | 'vllm'): string =>
+  `${layout.envs}/${env}/bin/python`;
+export const jobDir = (layout: BoxLayout, name: string): string => `${layout.jobs}/${name}`;
