@@ -1,0 +1,139 @@
+import type { Listener } from '../../core/events.ts';
+import type { JobState, LogPiece, StopReport } from '../../core/job.ts';
+import type { Facts, SandboxKind } from '../../core/machine.ts';
+import type { EngineName, PlannedFile } from '../plan/types.ts';
+
+/** What every workflow is given besides its config. */
+export type WorkflowContext = {
+  readonly signal: AbortSignal;
+  readonly onEvent: Listener;
+  /** Print what would be done; touch nothing, on no machine. */
+  readonly dryRun: boolean;
+};
+
+/** What a dry run tells: every file that would be written on the box and every command that would be run there. */
+export type DryRun = {
+  readonly machine: string;
+  readonly files: readonly PlannedFile[];
+  /** Files copied word for word: path on the box and size. */
+  readonly copies: readonly { readonly path: string; readonly sizeBytes: number }[];
+  readonly commands: readonly string[];
+};
+
+export type SetupResult = {
+  readonly machine: string;
+  readonly changed: boolean;
+  readonly steps: readonly {
+    readonly name: string;
+    readonly title: string;
+    readonly state: 'unchanged' | 'applied' | 'failed';
+  }[];
+  readonly facts: Facts;
+};
+
+export type ServeResult = {
+  readonly machine: string;
+  readonly engine: EngineName | 'endpoint';
+  readonly model: string;
+  readonly baseUrl: string;
+  readonly port: number;
+  readonly alreadyRunning: boolean;
+  readonly readyAfterMs: number;
+  readonly probeText: string;
+  readonly log: string;
+};
+
+export type BenchmarkResult = {
+  readonly score: number | null;
+  readonly n: number;
+  readonly ungraded: number;
+  readonly missing: number;
+  readonly standardError: number | null;
+  readonly interval: readonly [number, number] | null;
+  /** Lowest and highest score that ungraded and missing samples could still make of it. */
+  readonly bounds: readonly [number, number];
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly final: boolean;
+  readonly sandbox: SandboxKind | null;
+  /** The grader's own proof, where it was asked for. */
+  readonly controls: {
+    readonly reference: { readonly passed: number; readonly n: number };
+    readonly broken: { readonly passed: number; readonly n: number };
+  } | null;
+};
+
+export type EvalResult = {
+  /** The run folder here, absolute. */
+  readonly run: string;
+  readonly runId: string;
+  readonly machine: string;
+  readonly model: string;
+  /** Path of report.html. */
+  readonly report: string;
+  readonly final: boolean;
+  readonly benchmarks: Readonly<Record<string, BenchmarkResult>>;
+  /** What was asked for and could not be run, with the reason. Not empty: exit code 5. */
+  readonly notRun: readonly { readonly benchmark: string; readonly reason: string; readonly hint: string }[];
+  readonly warnings: readonly string[];
+};
+
+export type FetchResult = EvalResult & {
+  readonly receivedBytes: number;
+  readonly files: number;
+  readonly jobState: JobState;
+};
+
+export type StatusResult = {
+  readonly machine: string;
+  readonly reachable: boolean;
+  readonly setup: JobState;
+  readonly server: {
+    readonly job: JobState;
+    readonly engine: string;
+    readonly model: string;
+    readonly baseUrl: string;
+    readonly healthy: boolean;
+    readonly settings: Readonly<Record<string, string | number | boolean | null>>;
+  } | null;
+  readonly runs: readonly { readonly runId: string; readonly job: JobState; readonly local: string | null }[];
+};
+
+export type StopResult = {
+  readonly machine: string;
+  readonly stopped: readonly ({ readonly job: string } & StopReport)[];
+};
+
+export type DoctorCheck = {
+  readonly name: string;
+  /** `missing` breaks something that was asked for; `limited` says what will not be there. */
+  readonly state: 'ok' | 'limited' | 'missing';
+  readonly detail: string;
+  readonly hint: string | null;
+};
+export type DoctorResult = { readonly machine: string; readonly ok: boolean; readonly checks: readonly DoctorCheck[] };
+
+export type LogTarget = 'setup' | 'serve' | 'eval';
+
+/** Everything that the command line can ask for; main.ts builds it from real parts, tests from others. */
+export interface Workflows<Config> {
+  setup(config: Config, context: WorkflowContext): Promise<SetupResult | DryRun>;
+  serve(config: Config, context: WorkflowContext & { readonly replace: boolean }): Promise<ServeResult | DryRun>;
+  evaluate(config: Config, context: WorkflowContext): Promise<EvalResult | DryRun>;
+  fetchResults(config: Config, context: WorkflowContext): Promise<FetchResult | DryRun>;
+  /** setup, serve (unless there is a base URL), evaluate, fetch; stops the server that it started unless `keep`. */
+  run(config: Config, context: WorkflowContext & { readonly keep: boolean }): Promise<EvalResult | DryRun>;
+  status(config: Config, context: WorkflowContext): Promise<StatusResult>;
+  logs(
+    config: Config,
+    context: WorkflowContext & { readonly target: LogTarget; readonly follow: boolean },
+  ): AsyncIterable<LogPiece>;
+  /** Follows the evaluation that is running there, as `eval` would, without starting anything. */
+  attach(config: Config, context: WorkflowContext): Promise<EvalResult>;
+  stop(
+    config: Config,
+    context: WorkflowContext & { readonly targets: readonly LogTarget[] },
+  ): Promise<StopResult | DryRun>;
+  doctor(config: Config, context: WorkflowContext): Promise<DoctorResult>;
+  /** An interactive shell on the box, or one command there; resolves to its exit code. */
+  ssh(config: Config, context: WorkflowContext & { readonly command: readonly string[] }): Promise<number>;
+}
