@@ -1,0 +1,78 @@
+import type { BenchmarkDescription, Grade, Outcome, Sample, WorkerSpec } from '../core/evaluation.ts';
+import type { Listener } from '../core/events.ts';
+import type { Json } from '../core/json.ts';
+import type { SandboxKind } from '../core/machine.ts';
+
+/**
+ * One benchmark, pure: rows become samples, generations become things to decide. The registry
+ * (src/evaluation/benchmarks/registry.ts) hands them out: `findBenchmark(name: string): Benchmark`, which throws
+ * GpuEvalError('usage') with the near misses for a name it does not know.
+ */
+export interface Benchmark {
+  readonly description: BenchmarkDescription;
+  /**
+   * One row (as the source has it) → a sample. `index` is the row's place in the file, from 0.
+   * @throws {GpuEvalError} `dataset`, naming the row and the field, where the row is not what it must be.
+   */
+  parse(row: Json, index: number, options: { readonly systemPrompt: string | null }): Sample;
+  /** What has to be decided about a generation's text, which may be anything at all; never throws on any text. */
+  toGradeTask(sample: Sample, text: string): GradeTask;
+  /** The benchmark's own solution, which must pass, and a broken copy of it, which must not; absent without reference solutions. */
+  controls?(sample: Sample): { readonly reference: string; readonly broken: string };
+}
+
+/** What has to be decided about one generation. An `answer` of null: none was found. */
+export type GradeTask =
+  /** Decided already, in TypeScript; `score` 0…1. Recorded with the grader `exact`. */
+  | { readonly kind: 'decided'; readonly score: number; readonly answer: string | null; readonly reason: string }
+  /** Decided by math-verify, behind bounds: `answer` the candidate cut out of the text (null: the grader looks in `text`). */
+  | { readonly kind: 'math'; readonly answer: string | null; readonly text: string; readonly target: string }
+  /** Decided by running `program` against `test` in a sandbox. */
+  | {
+      readonly kind: 'code';
+      readonly family: 'humaneval';
+      readonly program: string;
+      readonly prompt: string;
+      readonly test: string;
+      readonly entryPoint: string;
+      readonly timeLimitS: number;
+    };
+
+/** One verdict, as the pipeline appends it to grades.jsonl (together with the generation's key). */
+export type Verdict = {
+  readonly grade: Grade;
+  readonly outcome: Outcome;
+  /** `exact`, `math`, `code`. */
+  readonly grader: string;
+  /** Where untrusted text ran; null where none did. */
+  readonly sandbox: SandboxKind | null;
+  readonly durationMs: number;
+};
+
+/**
+ * Decides grade tasks of all kinds. `grade` may be called up to `slots` times at once (the pipeline keeps to it); it
+ * resolves with `ungraded` for our own failures (after its own retries) and rejects only when aborted or when nothing
+ * can be graded any more (GpuEvalError `grading`). The pipeline decides empty and refused texts itself, and turns
+ * `wrong` and `no_answer` of a text cut by length into `cut_by_length`.
+ */
+export interface Grader {
+  grade(task: GradeTask, signal?: AbortSignal): Promise<Verdict>;
+  /** What was taken after probing; null until the first program had to run, or where none had to. */
+  readonly sandbox: SandboxKind | null;
+  readonly slots: number;
+  close(): Promise<void>;
+}
+
+export type GraderOptions = {
+  readonly grading: WorkerSpec['grading'];
+  /** Kinds that the run's benchmarks need: nothing is started for a kind that is not named. */
+  readonly kinds: readonly GradeTask['kind'][];
+  /** `sandbox` and `warning` events. */
+  readonly onEvent: Listener;
+  /** What the grader's processes get as environment: PATH, HOME and the locale, no secrets. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+};
+
+/** Exported as `createGrader` by src/evaluation/grade/grader.ts. Probes the sandbox before it resolves. */
+export type CreateGrader = (options: GraderOptions) => Promise<Grader>;
