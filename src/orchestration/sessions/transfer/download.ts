@@ -1,0 +1,143 @@
+import { lstat, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { GpuEvalError } from '../../../core/errors.ts';
+import type { DownloadedFile, DownloadOptions, DownloadReport } from '../../../core/session.ts';
+import type { StartCommand } from '../command.ts';
+import { Arrival, type Beginning, listPieces, removePartialFolder } from './arrival.ts';
+import { type Box, type Conversation, converse } from './conversation.ts';
+import { PARTIAL_FOLDER, refuseName, refusePlace, showName } from './names.ts';
+
+const DEFAULT_MAX_BYTES = 64 * 1024 ** 3;
+
+const listing = z.object({
+  files: z.array(z.object({ path: z.string(), size: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER) })),
+  refused: z.array(z.object({ path: z.string(), reason: z.string() })),
+});
+const opening = z.union([z.object({ offset: z.number().int().nonnegative() }), z.object({ skipped: z.string() })]);
+const closing = z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/), size: z.number().int().nonnegative() });
+const done = z.object({ done: z.literal(true) });
+
+type Offered = { readonly index: number; readonly path: string; readonly size: number };
+type Wanted = Offered & { readonly arrival: Arrival; readonly beginnings: readonly Beginning[] };
+
+/**
+ * Brings the regular files below `root` home, in one conversation. What is here is compared first, by content: only what
+ * follows it travels. The machine's listing is foreign input: its names and sizes are checked before anything is written.
+ * @throws {GpuEvalError} `transfer` where the folder is not there, more than `maxBytes` is offered, or a file does not
+ * come with the sha256 that was told.
+ */
+export async function downloadFiles(
+  start: StartCommand,
+  box: Box,
+  root: string,
+  localRoot: string,
+  options: DownloadOptions = {},
+): Promise<DownloadReport> {
+  if (!root.startsWith('/'))
+    throw new GpuEvalError('usage', `a download needs an absolute folder, not ${showName(root)}`);
+  const { only, exclude } = options;
+  const maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
+
+  return converse(start, box, ['send', root], options.signal, async (conversation) => {
+    await conversation.send({ only: only ?? null, exclude: exclude ?? [] });
+    const listed = await conversation.receive(listing);
+    const refused = listed.refused.map(({ path, reason }) => ({ path: showName(path), reason: showName(reason) }));
+    const refuse = (path: string, reason: string) => refused.push({ path: showName(path), reason });
+
+    const offered = listed.files
+      .map((file, index) => ({ ...file, index }))
+      .filter((file) => isAsked(file.path, options));
+    const total = offered.reduce((sum, file) => sum + file.size, 0);
+    if (total > maxBytes) {
+      throw new GpuEvalError('transfer', `${box.description} offers more than may be fetched`, {
+        why: `${offered.length} files below ${showName(root)} have ${total} bytes; at most ${maxBytes} are taken`,
+      });
+    }
+
+    await makeRoot(localRoot);
+    const wanted = await choose(offered, localRoot, refuse);
+    await conversation.send({
+      want: wanted.map(({ index, beginnings }) => ({
+        index,
+        have: beginnings.map(({ size, sha256 }) => ({ size, sha256 })),
+      })),
+    });
+    const files: DownloadedFile[] = [];
+    for (const want of wanted) {
+      const file = await receiveFile(conversation, want, (reason) => refuse(want.path, reason));
+      if (file !== null) files.push(file);
+    }
+    await conversation.receive(done);
+    await removePartialFolder(localRoot);
+    return { files, refused };
+  });
+}
+
+/** The box leaves these out by itself; a box that does not is not believed. */
+function isAsked(path: string, { only, exclude }: DownloadOptions): boolean {
+  const parts = path.split('/');
+  if (exclude?.some((name) => parts.includes(name))) return false;
+  return only === undefined || only.some((each) => path === each || path.startsWith(`${each}/`));
+}
+
+/** The local folder and the partial folder in it, which must be folders of ours and not links that a box could use. */
+async function makeRoot(localRoot: string): Promise<void> {
+  await mkdir(localRoot, { recursive: true });
+  const partial = await lstat(join(localRoot, PARTIAL_FOLDER)).catch(() => null);
+  if (partial !== null && !partial.isDirectory()) {
+    throw new GpuEvalError('transfer', `${join(localRoot, PARTIAL_FOLDER)} is not a folder`, {
+      hint: 'remove it: unfinished downloads are kept there',
+    });
+  }
+}
+
+async function choose(
+  offered: readonly Offered[],
+  localRoot: string,
+  refuse: (path: string, reason: string) => void,
+): Promise<Wanted[]> {
+  const pieces = new Map<string, string[]>();
+  for (const name of await listPieces(localRoot)) {
+    const [key = ''] = name.split('-');
+    pieces.set(key, [...(pieces.get(key) ?? []), name]);
+  }
+  const folders = new Map<string, string | null>();
+  const taken = new Set<string>();
+  const wanted: Wanted[] = [];
+  for (const file of offered) {
+    const reason = taken.has(file.path)
+      ? 'it was offered twice'
+      : (refuseName(file.path) ?? (await refusePlace(localRoot, file.path, folders)));
+    if (reason !== null) {
+      refuse(file.path, reason);
+      continue;
+    }
+    taken.add(file.path);
+    const arrival = new Arrival(localRoot, file.path);
+    const beginnings = await arrival.beginnings(pieces.get(arrival.key) ?? []);
+    wanted.push({ ...file, arrival, beginnings: beginnings.filter((each) => each.size <= file.size) });
+  }
+  return wanted;
+}
+
+async function receiveFile(
+  conversation: Conversation,
+  { path, size, arrival, beginnings }: Wanted,
+  refuse: (reason: string) => void,
+): Promise<DownloadedFile | null> {
+  const opened = await conversation.receive(opening);
+  if ('skipped' in opened) {
+    refuse(showName(opened.skipped));
+    return null;
+  }
+  const { offset } = opened;
+  const beginning = offset === 0 ? undefined : beginnings.find((each) => each.size === offset);
+  if (offset !== 0 && beginning === undefined) {
+    throw new GpuEvalError('transfer', `the box sent ${showName(path)} from an offset that nobody asked for`, {
+      why: `${offset} of ${size} bytes`,
+    });
+  }
+  const taken = await arrival.take(beginning ?? null, size, conversation.receiveContent(closing));
+  return { path, ...taken };
+}
