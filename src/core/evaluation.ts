@@ -58,7 +58,7 @@ export type Grade =
   | { readonly kind: 'graded'; readonly score: number; readonly answer: string | null; readonly reason: string }
   | {
       readonly kind: 'ungraded';
-      readonly reason: 'sandbox_failed' | 'grader_failed' | 'judge_failed' | 'server_lost';
+      readonly reason: 'sandbox_failed' | 'grader_failed' | 'judge_failed' | 'server_lost' | 'request_refused';
       readonly detail: string;
     };
 

@@ -1,0 +1,93 @@
+import { join } from 'node:path';
+import type { GenerationKey } from '../core/evaluation.ts';
+import { listWriters, partDir, RUN_FILES } from './folder.ts';
+import { compactKey } from './keys.ts';
+import { type Malformed, readRecords } from './lines.ts';
+import { generationSchema, gradeRecordSchema } from './schemas.ts';
+
+const GENERATED = 1;
+const GRADED = 2;
+const CORRECT = 4;
+const UNGRADED = 8;
+const TAKEN = 16;
+const WANTED = 32;
+
+export type DoneState = {
+  readonly generated: boolean;
+  readonly graded: boolean;
+  readonly correct: boolean;
+  /** Was tried, and is not graded. */
+  readonly ungraded: boolean;
+};
+
+/** What is recorded already, in all parts of a run folder. Takes about 70 bytes a key, so that a million fit anywhere. */
+export class DoneIndex {
+  readonly #bits = new Map<string, number>();
+
+  get size(): number {
+    return this.#bits.size;
+  }
+
+  #set(key: GenerationKey, bits: number, cleared = 0): void {
+    const compact = compactKey(key);
+    this.#bits.set(compact, ((this.#bits.get(compact) ?? 0) & ~cleared) | bits);
+  }
+
+  addGeneration(key: GenerationKey): void {
+    this.#set(key, GENERATED);
+  }
+
+  /** Graded beats ungraded, a later verdict beats an earlier one. */
+  addGrade(key: GenerationKey, graded: boolean, correct: boolean): void {
+    if (graded) this.#set(key, correct ? GRADED | CORRECT : GRADED, CORRECT | UNGRADED);
+    else if (!this.#has(key, GRADED)) this.#set(key, UNGRADED);
+  }
+
+  #has(key: GenerationKey, bit: number): boolean {
+    return ((this.#bits.get(compactKey(key)) ?? 0) & bit) !== 0;
+  }
+
+  state(key: GenerationKey): DoneState {
+    const bits = this.#bits.get(compactKey(key)) ?? 0;
+    return {
+      generated: (bits & GENERATED) !== 0,
+      graded: (bits & GRADED) !== 0,
+      correct: (bits & CORRECT) !== 0,
+      ungraded: (bits & UNGRADED) !== 0,
+    };
+  }
+
+  /** Marks what this run asks for: only that is graded. */
+  want(key: GenerationKey): void {
+    this.#set(key, WANTED);
+  }
+
+  /** True once for each wanted key that has no final verdict: the caller grades it. */
+  takeForGrading(key: GenerationKey): boolean {
+    const compact = compactKey(key);
+    const bits = this.#bits.get(compact) ?? 0;
+    if ((bits & WANTED) === 0 || (bits & (GRADED | TAKEN)) !== 0) return false;
+    this.#bits.set(compact, bits | TAKEN);
+    return true;
+  }
+}
+
+/** Reads the keys of all parts, with flat memory. Lines that are no records are told to `onMalformed`. */
+export async function readDone(runDir: string, onMalformed: (line: Malformed) => void): Promise<DoneIndex> {
+  const done = new DoneIndex();
+  for (const writer of await listWriters(runDir)) {
+    const dir = partDir(runDir, writer);
+    for await (const batch of readRecords(join(dir, RUN_FILES.generations), generationSchema, onMalformed)) {
+      for (const { record } of batch) done.addGeneration(record);
+    }
+    for await (const batch of readRecords(join(dir, RUN_FILES.grades), gradeRecordSchema, onMalformed)) {
+      for (const { record } of batch) {
+        done.addGrade(record, record.grade.kind === 'graded' || isFinal(record), record.outcome === 'correct');
+      }
+    }
+  }
+  return done;
+}
+
+/** A request that the server refused cannot be graded by trying again. */
+const isFinal = (record: { readonly outcome: string }): boolean => record.outcome === 'infrastructure_error';

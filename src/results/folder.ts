@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto';
+import { lstat, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { GpuEvalError } from '../core/errors.ts';
+
+/** Names in a run folder, see docs/run-folder.md. */
+export const RUN_FILES = {
+  manifest: 'run.json',
+  generations: 'generations.jsonl',
+  grades: 'grades.jsonl',
+  events: 'events.jsonl',
+  summary: 'summary.json',
+  writer: 'writer.json',
+  lock: 'lock',
+} as const;
+
+const WRITER_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+/**
+ * Folder of one writer's part, absolute if `runDir` is.
+ * @throws {GpuEvalError} `usage` for a name that could climb out of the folder or be read as an option.
+ */
+export function partDir(runDir: string, writer: string): string {
+  if (!WRITER_NAME.test(writer)) {
+    throw new GpuEvalError('usage', `${JSON.stringify(writer.slice(0, 80))} is no name for a part of a run folder`, {
+      hint: 'letters, digits, dot, dash and underscore, 64 at most',
+    });
+  }
+  return join(runDir, 'parts', writer);
+}
+
+/** Names of the parts that are there, sorted by code units. What is no plain folder, or has an odd name, is not a part. */
+export async function listWriters(runDir: string): Promise<readonly string[]> {
+  let names: string[];
+  try {
+    names = await readdir(join(runDir, 'parts'));
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+  const writers: string[] = [];
+  for (const name of names.sort()) {
+    if (WRITER_NAME.test(name) && (await lstat(partDir(runDir, name))).isDirectory()) writers.push(name);
+  }
+  return writers;
+}
+
+/** True for an error of the file system that says that the file is not there. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+/** Writes a file so that readers see the old one or the whole new one, also after a power cut. `pieces` are written in turn. */
+export async function writeAtomic(
+  path: string,
+  pieces: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
+): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  const file = await open(temporary, 'wx', 0o644);
+  try {
+    for await (const piece of pieces) await file.writeFile(piece);
+    await file.sync();
+  } catch (error) {
+    await file.close();
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await file.close();
+  await rename(temporary, path);
+}
+
+export function writeJsonAtomic(path: string, value: unknown): Promise<void> {
+  return writeAtomic(path, [`${JSON.stringify(value, null, 2)}\n`]);
+}

@@ -1,0 +1,264 @@
+import { z } from 'zod';
+import type { Generation, GenerationKey, GradeRecord } from '../core/evaluation.ts';
+import type { RunEvent } from '../core/events.ts';
+
+/**
+ * The files of a run folder, as docs/run-folder.md describes them. What a box sends is foreign: nothing of it is used
+ * before it went through these. Keys that are not known here are ignored, so that a newer worker can be read.
+ */
+const name = z.string().min(1).max(200);
+const text = z.string().max(64 * 1024 * 1024);
+const shortText = z.string().max(64 * 1024);
+const count = z.number().int().nonnegative();
+const time = z.string().max(40);
+
+export const originSchema = z.enum(['model', 'reference', 'broken']);
+const sandboxSchema = z.enum(['bubblewrap', 'wasi', 'none']);
+const outcomeSchema = z.enum([
+  'correct',
+  'wrong',
+  'no_answer',
+  'cut_by_length',
+  'empty',
+  'refused',
+  'infrastructure_error',
+  'grader_failure',
+]);
+
+const keyShape = {
+  benchmark: name,
+  variant: name,
+  origin: originSchema,
+  sampleId: z.string().min(1).max(1000),
+  index: count,
+  requestHash: z.string().regex(/^[0-9a-f]{64}$/),
+};
+export const keySchema: z.ZodType<GenerationKey> = z.object(keyShape);
+
+/** One line of generations.jsonl. */
+export const generationSchema: z.ZodType<Generation> = z.object({
+  ...keyShape,
+  text,
+  reasoning: text.nullable(),
+  finishReason: z.enum(['stop', 'length', 'refused', 'error']),
+  promptTokens: count.nullable(),
+  completionTokens: count.nullable(),
+  error: z.object({ status: z.number().int().nullable(), message: shortText }).nullable(),
+  attempts: count,
+  startedAt: time,
+  durationMs: z.number().nonnegative(),
+});
+
+const gradeSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('graded'),
+    score: z.number().min(0).max(1),
+    answer: text.nullable(),
+    reason: shortText,
+  }),
+  z.object({
+    kind: z.literal('ungraded'),
+    reason: z.enum(['sandbox_failed', 'grader_failed', 'judge_failed', 'server_lost', 'request_refused']),
+    detail: shortText,
+  }),
+]);
+
+/** One line of grades.jsonl. */
+export const gradeRecordSchema: z.ZodType<GradeRecord> = z.object({
+  ...keyShape,
+  grade: gradeSchema,
+  outcome: outcomeSchema,
+  grader: name,
+  sandbox: sandboxSchema.nullable(),
+  durationMs: z.number().nonnegative(),
+});
+
+const eventShape = { at: time };
+const message = shortText;
+/** One line of events.jsonl: an event and when it was told. */
+export type EventLine = RunEvent & { readonly at: string };
+export const eventLineSchema: z.ZodType<EventLine> = z.discriminatedUnion('type', [
+  z.object({
+    ...eventShape,
+    type: z.literal('phase'),
+    scope: z.enum(['machine', 'setup', 'serve', 'eval', 'fetch']),
+    phase: name,
+    detail: message.exactOptional(),
+    elapsedMs: z.number(),
+  }),
+  z.object({
+    ...eventShape,
+    type: z.literal('step'),
+    name,
+    title: message,
+    state: z.enum(['unchanged', 'applying', 'applied', 'failed']),
+    detail: message.exactOptional(),
+    durationMs: z.number().exactOptional(),
+  }),
+  z.object({
+    ...eventShape,
+    type: z.literal('progress'),
+    benchmark: name,
+    origin: name,
+    total: count,
+    generated: count,
+    graded: count,
+    correct: count,
+    ungraded: count,
+  }),
+  z.object({
+    ...eventShape,
+    type: z.literal('rate'),
+    inFlight: count,
+    requestsPerSecond: z.number(),
+    completionTokensPerSecond: z.number(),
+  }),
+  z.object({ ...eventShape, type: z.literal('sandbox'), kind: sandboxSchema.nullable(), reason: message }),
+  z.object({
+    ...eventShape,
+    type: z.literal('retry'),
+    benchmark: name,
+    sampleId: z.string().max(1000),
+    attempt: count,
+    reason: message,
+  }),
+  z.object({ ...eventShape, type: z.literal('warning'), message, hint: message.exactOptional() }),
+  z.object({ ...eventShape, type: z.literal('note'), message }),
+  z.object({ ...eventShape, type: z.literal('done'), scope: name }),
+]);
+
+const samplingSchema = z.object({
+  temperature: z.number(),
+  topP: z.number().nullable(),
+  maxTokens: z.number().int(),
+  seed: z.number().int().nullable(),
+});
+
+/** parts/<writer>/writer.json: who wrote that part, and how it ended. */
+export const writerSchema = z.object({
+  schemaVersion: z.literal(1),
+  writer: name,
+  worker: z.object({ version: name, node: name }),
+  mode: z.enum(['evaluate', 'generate', 'grade']),
+  model: z.string().max(4096),
+  startedAt: time,
+  /** Null while it runs, and after a kill. */
+  endedAt: time.nullable(),
+  /** True: every sample that was asked for is generated and graded. */
+  complete: z.boolean(),
+  /** How it ended, where it did not end well. */
+  error: z.object({ code: name, message }).nullable(),
+  sandbox: sandboxSchema.nullable(),
+  tasks: z
+    .array(
+      z.object({
+        benchmark: name,
+        variant: name,
+        rowsSha256: z.string().max(64),
+        questions: count,
+        n: count,
+        controls: z.boolean(),
+        /** Samples that were given up after all retries: they are not recorded, and a later run asks again. */
+        missing: count,
+      }),
+    )
+    .max(1000),
+});
+export type WriterFile = z.infer<typeof writerSchema>;
+
+/** One benchmark of run.json, as it was asked for. */
+const manifestTaskSchema = z.object({
+  benchmark: name,
+  variant: name,
+  /** Rows that are asked, after the limit. Null where the laptop does not know. */
+  questions: count.nullable(),
+  limit: count.nullable(),
+  n: z.number().int().positive(),
+  sampling: samplingSchema,
+  systemPrompt: text.nullable(),
+  controls: z.boolean(),
+  rowsSha256: z.string().max(64),
+  /** Where the rows came from: data set, revision, file, licence. */
+  provenance: z.record(z.string(), z.json()),
+});
+export type ManifestTask = z.infer<typeof manifestTaskSchema>;
+
+/** run.json: what was asked of which weights, and what was observed. Written by the laptop alone. */
+export const manifestSchema = z.object({
+  schemaVersion: z.literal(1),
+  runId: name,
+  createdAt: time,
+  /** Version of gpu-eval. */
+  version: name,
+  asked: z.object({
+    /** `local` or `user@host:port`. */
+    machine: z.string().max(1000),
+    suite: name.nullable(),
+    model: z.string().max(4096),
+    engine: name,
+    concurrency: count,
+    sandbox: name,
+    tasks: z.array(manifestTaskSchema).max(1000),
+  }),
+  /** What was seen: facts of the machine, the server's settings, its version. */
+  observed: z.record(z.string(), z.json()),
+  /** What was asked for and could not be run. */
+  notRun: z.array(z.object({ benchmark: name, reason: message, hint: message })).max(1000),
+});
+export type RunManifest = z.infer<typeof manifestSchema>;
+
+const share = z.number().min(0).max(1);
+const interval = z.tuple([share, share]).readonly();
+const control = z.object({ passed: count, n: count });
+const benchmarkSummarySchema = z.object({
+  benchmark: name,
+  variant: name,
+  /** Mean over questions of the mean over graded samples; null while nothing is graded. */
+  score: share.nullable(),
+  /** Questions asked. */
+  n: count,
+  /** Samples asked: questions × samples a question. */
+  samples: count,
+  /** Samples graded: what the score is of. */
+  graded: count,
+  ungraded: count,
+  /** Asked and not recorded. */
+  missing: count,
+  standardError: z.number().nonnegative().nullable(),
+  /** 95%. */
+  interval: interval.nullable(),
+  intervalMethod: z.enum(['wilson', 'clt']).nullable(),
+  /** Lowest and highest score that ungraded and missing samples could still make of it. */
+  bounds: interval,
+  /** pass@k by k, where there are several yes-or-no samples a question, all graded. */
+  passAtK: z.record(z.string(), share).nullable(),
+  outcomes: z.partialRecord(outcomeSchema, count),
+  tokens: z.object({ prompt: count.nullable(), completion: count.nullable() }),
+  /** Share of the recorded samples that were cut by length, right or wrong. */
+  cutByLengthShare: share,
+  /** Nothing is missing, ungraded, or damaged. */
+  final: z.boolean(),
+  /** Weakest place where untrusted text ran; null where none did. */
+  sandbox: sandboxSchema.nullable(),
+  sandboxes: z.array(sandboxSchema),
+  controls: z.object({ reference: control, broken: control }).nullable(),
+  warnings: z.array(message),
+});
+export type BenchmarkSummary = z.infer<typeof benchmarkSummarySchema>;
+
+/** summary.json. Keys of `benchmarks`: the benchmark's name, with `:variant` where that is not `default`. */
+export const summarySchema = z.object({
+  schemaVersion: z.literal(1),
+  runId: name,
+  model: z.string().max(4096),
+  final: z.boolean(),
+  benchmarks: z.record(z.string(), benchmarkSummarySchema),
+  notRun: manifestSchema.shape.notRun,
+  malformed: z.object({
+    lines: count,
+    /** The first of them, `file:line` and why. */
+    examples: z.array(z.object({ file: z.string(), line: count, reason: message })),
+  }),
+  warnings: z.array(message),
+});
+export type Summary = z.infer<typeof summarySchema>;
