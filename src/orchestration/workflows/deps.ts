@@ -1,0 +1,57 @@
+import type { Config } from '../../config/schema.ts';
+import type { BenchmarkDescription, SuiteDescription } from '../../core/evaluation.ts';
+import type { Listener } from '../../core/events.ts';
+import type { Jobs } from '../../core/job.ts';
+import type { Session, UploadFile } from '../../core/session.ts';
+import type { RunManifest } from '../../results/schemas.ts';
+import type { TemplateSet } from '../plan/templates.ts';
+
+/** Rows of one benchmark, normalised to JSONL in the cache of this machine. */
+export type PreparedRows = {
+  readonly path: string;
+  readonly sha256: string;
+  readonly rows: number;
+  /** Where they came from, as it is kept in run.json. */
+  readonly provenance: RunManifest['asked']['tasks'][number]['provenance'];
+};
+
+/** The real parts that workflows work with; main.ts makes them, tests make others. */
+export type Deps = {
+  readonly version: string;
+  /** The folder the command was called in, absolute. */
+  readonly cwd: string;
+  /** Our state folder (XDG), absolute. */
+  readonly stateDir: string;
+  /** Wall clock. */
+  readonly now: () => Date;
+  /** Monotonic clock, ms. */
+  readonly elapsedMs: () => number;
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  readonly sha256: (text: string) => string;
+  /** A fresh random secret, URL-safe text. */
+  readonly randomKey: () => string;
+  readonly openSession: (config: Config, kind: 'local' | 'ssh', signal: AbortSignal) => Promise<Session>;
+  readonly createJobs: (parts: {
+    readonly session: () => Promise<Session>;
+    readonly python: string;
+    readonly jobScript: string;
+    /** Told before each wait for a new connection. */
+    readonly onLost: (message: string) => void;
+  }) => Jobs;
+  readonly loadTemplates: (ownDir: string | null) => Promise<TemplateSet>;
+  /** remote/** and the worker's bundle, by their path below the box's tool folder. */
+  readonly toolFiles: () => Promise<readonly UploadFile[]>;
+  readonly factsSource: () => Promise<string>;
+  readonly benchmarks: () => Promise<{
+    readonly descriptions: readonly BenchmarkDescription[];
+    readonly suites: readonly SuiteDescription[];
+  }>;
+  /** @throws {GpuEvalError} `dataset` or `prerequisite` where the rows cannot be had. */
+  readonly prepareRows: (
+    config: Config,
+    benchmark: BenchmarkDescription,
+    context: { readonly signal: AbortSignal; readonly onEvent: Listener },
+  ) => Promise<PreparedRows>;
+  /** Hands the terminal to an interactive command on the machine; resolves to its exit code. */
+  readonly interactive: (config: Config, command: readonly string[]) => Promise<number>;
+};

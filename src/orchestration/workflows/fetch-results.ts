@@ -1,0 +1,111 @@
+import { isAbsolute, join, resolve } from 'node:path';
+import type { Config } from '../../config/schema.ts';
+import { GpuEvalError } from '../../core/errors.ts';
+import { readManifest, writeManifest } from '../../results/manifest.ts';
+import { manifestSchema, type RunManifest } from '../../results/schemas.ts';
+import { jobDir } from '../plan/layout.ts';
+import { type Box, dryRun, readText, withBox } from './box.ts';
+import type { Deps } from './deps.ts';
+import { followRun } from './evaluate.ts';
+import { bringHome, type FetchedSoFar, finishRun } from './home.ts';
+import type { OpenedRun } from './open-run.ts';
+import { type KnownRun, RunState } from './run-state.ts';
+import { EVAL_PREFIX, evalJobs } from './status.ts';
+import type { DryRun, EvalResult, FetchResult, WorkflowContext } from './types.ts';
+import { evalJob } from './worker-job.ts';
+
+/**
+ * Brings a run home as far as it has got, checks every file, and makes the summary and the report. Can be called while
+ * the run goes on, and again and again; only what is new travels.
+ * @throws {GpuEvalError} `job` where there is no run to fetch.
+ */
+export function fetchResults(deps: Deps, config: Config, context: WorkflowContext): Promise<FetchResult | DryRun> {
+  return withRun(deps, config, context, async (box, run) => {
+    const onBox = `${box.layout.runs}/${run.runId}`;
+    if (context.dryRun) {
+      const nothing =
+        box.machine.kind === 'local' ? `(the run is here already: ${run.dir})` : `download ${onBox} to ${run.dir}`;
+      return dryRun(deps, box, [], [nothing]);
+    }
+    const so: FetchedSoFar = { receivedBytes: 0, files: 0 };
+    const started = deps.elapsedMs();
+    context.onEvent({ type: 'phase', scope: 'fetch', phase: 'fetching', detail: run.runId, elapsedMs: 0 });
+    await bringHome(box, run, so, context.signal);
+    const result = await finishRun(box.description, run.dir);
+    const jobState = await box.jobs.status(jobDir(box.layout, evalJob(run.runId)));
+    await new RunState(deps, box.description).remember({ ...run.known, complete: result.final });
+    const elapsedMs = Math.round(deps.elapsedMs() - started);
+    context.onEvent({ type: 'phase', scope: 'fetch', phase: 'fetched', detail: run.dir, elapsedMs });
+    return { ...result, ...so, jobState };
+  });
+}
+
+/** Follows the evaluation that goes on there, as `eval` would, without starting anything. */
+export function attach(deps: Deps, config: Config, context: WorkflowContext): Promise<EvalResult> {
+  return withRun(deps, config, context, (box, run) => followRun(deps, context, box, run));
+}
+
+async function withRun<T>(
+  deps: Deps,
+  config: Config,
+  context: WorkflowContext,
+  work: (box: Box, run: OpenedRun) => Promise<T>,
+): Promise<T> {
+  const kind = config.baseUrl === null ? config.machine : 'local';
+  return await withBox(
+    deps,
+    config,
+    context,
+    async (box) => work(box, await findRun(deps, config, box, context)),
+    kind,
+  );
+}
+
+/** The run of --run, else the newest that was begun here on that machine, else the newest on the machine itself. */
+async function findRun(deps: Deps, config: Config, box: Box, context: WorkflowContext): Promise<OpenedRun> {
+  const known = await new RunState(deps, box.description).read();
+  if (config.run !== null) {
+    const dir = isAbsolute(config.run) ? config.run : resolve(deps.cwd, config.run);
+    const manifest = await readManifest(dir);
+    if (manifest !== null) return opened(dir, manifest, known);
+    throw new GpuEvalError('usage', `${dir} is no run folder`, {
+      why: 'it holds no run.json',
+      hint: 'without --run the newest run on the machine is fetched; gpu-eval status lists them',
+    });
+  }
+  const newest = known.at(-1);
+  if (newest !== undefined) {
+    const manifest = await readManifest(newest.dir);
+    if (manifest !== null) return opened(newest.dir, manifest, known);
+  }
+  const runId = newest?.runId ?? (await evalJobs(box, context.signal)).at(-1)?.slice(EVAL_PREFIX.length);
+  if (runId === undefined) {
+    throw new GpuEvalError('job', `there is no run on ${box.description} yet`, { hint: 'gpu-eval eval --suite demo' });
+  }
+  const dir = newest?.dir ?? join(deps.cwd, 'runs', runId);
+  const manifest = await manifestOnBox(box, runId);
+  await writeManifest(dir, manifest);
+  return opened(dir, manifest, known);
+}
+
+async function manifestOnBox(box: Box, runId: string): Promise<RunManifest> {
+  const path = `${box.layout.runs}/${runId}/run.json`;
+  const text = await readText(box, path);
+  try {
+    const manifest = manifestSchema.parse(JSON.parse(text ?? ''));
+    if (manifest.runId === runId) return manifest;
+  } catch (cause) {
+    throw new GpuEvalError('box', `the run ${runId} on ${box.description} cannot be read`, {
+      why: text === null ? `there is no ${path}` : `${path} is not a run.json`,
+      hint: 'gpu-eval status lists the runs; --run DIR names one that was begun here',
+      cause,
+    });
+  }
+  throw new GpuEvalError('box', `${path} on ${box.description} belongs to another run`);
+}
+
+function opened(dir: string, manifest: RunManifest, known: readonly KnownRun[]): OpenedRun {
+  const before = known.find((item) => item.runId === manifest.runId);
+  const fresh = { runId: manifest.runId, dir, askedHash: '', complete: false, startedAt: manifest.createdAt };
+  return { runId: manifest.runId, dir, manifest, known: before ?? fresh, resumed: true };
+}

@@ -1,0 +1,34 @@
+import type { Config } from '../../config/schema.ts';
+import { GpuEvalError } from '../../core/errors.ts';
+import type { LogPiece } from '../../core/job.ts';
+import { jobDir } from '../plan/layout.ts';
+import { openBox } from './box.ts';
+import type { Deps } from './deps.ts';
+import { SERVE_JOB } from './serve.ts';
+import { SETUP_JOB } from './setup.ts';
+import { evalJobs } from './status.ts';
+import type { LogTarget, WorkflowContext } from './types.ts';
+
+/**
+ * The log of a job on the machine, from its first byte; with `follow` as it grows until the job ends, over lost connections.
+ * @throws {GpuEvalError} `job` where there is no such job.
+ */
+export async function* logs(
+  deps: Deps,
+  config: Config,
+  context: WorkflowContext & { readonly target: LogTarget; readonly follow: boolean },
+): AsyncIterable<LogPiece> {
+  const box = await openBox(deps, config, context);
+  try {
+    const jobs = { setup: SETUP_JOB, serve: SERVE_JOB, eval: (await evalJobs(box, context.signal)).at(-1) ?? 'eval' };
+    const dir = jobDir(box.layout, jobs[context.target]);
+    if ((await box.jobs.status(dir)).kind === 'absent') {
+      throw new GpuEvalError('job', `there has been no ${context.target} on ${box.description}`, {
+        hint: 'gpu-eval status shows what is there',
+      });
+    }
+    yield* box.jobs.follow(dir, `${dir}/log`, { follow: context.follow, signal: context.signal });
+  } finally {
+    await box.close();
+  }
+}

@@ -1,0 +1,68 @@
+import type { Config } from '../../config/schema.ts';
+import { GpuEvalError } from '../../core/errors.ts';
+import { chooseEngine } from '../plan/engine.ts';
+import { jobDir } from '../plan/layout.ts';
+import { type Box, withBox } from './box.ts';
+import type { Deps } from './deps.ts';
+import { evaluateOn } from './evaluate.ts';
+import { SERVE_JOB, serveOn } from './serve.ts';
+import { setupBox } from './setup.ts';
+import { askedTasks } from './tasks.ts';
+import type { DryRun, EvalResult, WorkflowContext } from './types.ts';
+
+/**
+ * setup, serve, eval and fetch in one go. The server that was started here is ended when all is done, unless `keep`; one
+ * that ran before is left running. After a failure the server stays, so that the same command can go on.
+ */
+export function runAll(
+  deps: Deps,
+  config: Config,
+  context: WorkflowContext & { readonly keep: boolean },
+): Promise<EvalResult | DryRun> {
+  const kind = config.baseUrl === null ? config.machine : 'local';
+  return withBox(
+    deps,
+    config,
+    context,
+    async (box) => {
+      await askedTasks(deps, config); // a name that is not known is told before anything is installed
+      if (context.dryRun) return await dryRunAll(deps, config, context, box);
+      const engine = config.baseUrl === null ? chooseEngine(config, box.facts).engine : null;
+      await setupBox(deps, config, context, box, { engine });
+      if (config.baseUrl !== null) return await evaluateOn(deps, config, context, box);
+      const served = await serveOn(deps, config, { ...context, replace: false }, box);
+      const result = await evaluateOn(deps, config, context, box);
+      const startedHere = 'alreadyRunning' in served && !served.alreadyRunning;
+      if (startedHere && !context.keep) await box.jobs.stop(jobDir(box.layout, SERVE_JOB));
+      return result;
+    },
+    kind,
+  );
+}
+
+/** Everything that would be written and run, one after the other; the evaluation is told without a server running. */
+async function dryRunAll(
+  deps: Deps,
+  config: Config,
+  context: WorkflowContext & { readonly keep: boolean },
+  box: Box,
+): Promise<DryRun> {
+  const engine = config.baseUrl === null ? chooseEngine(config, box.facts).engine : null;
+  const parts = [await setupBox(deps, config, context, box, { engine })];
+  if (config.baseUrl === null) {
+    const served = await serveOn(deps, config, { ...context, replace: false }, box);
+    if ('commands' in served) parts.push(served);
+  }
+  const asked = await evaluateOn(deps, config, context, box);
+  if ('commands' in asked) parts.push(asked);
+  const plans = parts.map((part) => {
+    if ('commands' in part) return part;
+    throw new GpuEvalError('bug', 'a dry run did something');
+  });
+  return {
+    machine: box.description,
+    files: plans.flatMap((plan) => plan.files),
+    copies: plans[0]?.copies ?? [],
+    commands: plans.flatMap((plan) => plan.commands),
+  };
+}

@@ -1,0 +1,91 @@
+import type { Config } from '../../config/schema.ts';
+import type { StopReport } from '../../core/job.ts';
+import { jobDir } from '../plan/layout.ts';
+import { type Box, dryRun, withBox } from './box.ts';
+import type { Deps } from './deps.ts';
+import { RunState } from './run-state.ts';
+import { findServer, SERVE_JOB, serverKeyPath } from './serve.ts';
+import { SETUP_JOB } from './setup.ts';
+import type { DryRun, LogTarget, StatusResult, StopResult, WorkflowContext } from './types.ts';
+
+export const EVAL_PREFIX = 'eval-';
+
+/** What runs on the machine and what ran there: setup, the model server, evaluations. Changes nothing. */
+export function status(deps: Deps, config: Config, context: WorkflowContext): Promise<StatusResult> {
+  return withBox(deps, config, context, async (box) => {
+    const found = await findServer(box);
+    const known = await new RunState(deps, box.description).read();
+    const runs = await Promise.all(
+      (await evalJobs(box, context.signal)).map(async (name) => {
+        const runId = name.slice(EVAL_PREFIX.length);
+        const local = known.find((item) => item.runId === runId)?.dir ?? null;
+        return { runId, job: await box.jobs.status(jobDir(box.layout, name)), local };
+      }),
+    );
+    const server =
+      found === null
+        ? null
+        : {
+            job: found.state,
+            engine: found.record.engine,
+            model: found.record.model,
+            baseUrl: found.record.baseUrl,
+            healthy: found.state.kind === 'running' && (await isHealthy(box, found.record.port)),
+            settings: found.record.settings,
+          };
+    const setup = await box.jobs.status(jobDir(box.layout, SETUP_JOB));
+    return { machine: box.description, reachable: true, setup, server, runs };
+  });
+}
+
+/** Names of the evaluation jobs there, oldest first (a run's id begins with its time). */
+export async function evalJobs(box: Box, signal: AbortSignal): Promise<readonly string[]> {
+  const { jobs } = box.layout;
+  const find = ['find', jobs, '-mindepth', '1', '-maxdepth', '1', '-type', 'd', '-name', `${EVAL_PREFIX}*`] as const;
+  const done = await box.over((session) => session.exec({ argv: [...find] }, { signal }));
+  const names = done.stdout.split('\n').map((path) => path.slice(jobs.length + 1));
+  return names.filter((name) => /^eval-[A-Za-z0-9._-]{1,150}$/.test(name)).sort();
+}
+
+const HEALTH = `import sys, urllib.request
+request = urllib.request.Request(sys.argv[1], headers={'authorization': 'Bearer ' + open(sys.argv[2]).read().strip()})
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+sys.exit(0 if opener.open(request, timeout=5).status == 200 else 1)`;
+
+async function isHealthy(box: Box, port: number): Promise<boolean> {
+  const url = `http://127.0.0.1:${port}/health`;
+  const argv = [box.facts.python.path, '-c', HEALTH, url, serverKeyPath(box)] as const;
+  const done = await box.over((session) => session.exec({ argv: [...argv] }, { timeoutMs: 15_000 }));
+  return done.kind === 'exited' && done.exitCode === 0;
+}
+
+/** Ends jobs and everything that they started, and says what was ended. */
+export function stop(
+  deps: Deps,
+  config: Config,
+  context: WorkflowContext & { readonly targets: readonly LogTarget[] },
+): Promise<StopResult | DryRun> {
+  return withBox(deps, config, context, async (box) => {
+    const targets = context.targets.length > 0 ? context.targets : (['eval', 'serve', 'setup'] as const);
+    const names: string[] = [];
+    if (targets.includes('eval')) names.push(...(await evalJobs(box, context.signal)));
+    if (targets.includes('serve')) names.push(SERVE_JOB);
+    if (targets.includes('setup')) names.push(SETUP_JOB);
+    const present: string[] = [];
+    for (const name of names) {
+      const state = await box.jobs.status(jobDir(box.layout, name));
+      // A lost job (its wrapper was killed) may have left processes behind: stop finds those too.
+      if (state.kind === 'running' || state.kind === 'lost') present.push(name);
+    }
+    if (context.dryRun)
+      return dryRun(
+        deps,
+        box,
+        [],
+        present.map((name) => `stop ${jobDir(box.layout, name)}`),
+      );
+    const stopped: ({ readonly job: string } & StopReport)[] = [];
+    for (const name of present) stopped.push({ job: name, ...(await box.jobs.stop(jobDir(box.layout, name))) });
+    return { machine: box.description, stopped };
+  });
+}

@@ -1,0 +1,109 @@
+import type { Config } from '../../config/schema.ts';
+import { GpuEvalError } from '../../core/errors.ts';
+import type { BenchmarkDescription, Sampling, WorkerTask } from '../../core/evaluation.ts';
+import type { Deps, PreparedRows } from './deps.ts';
+import type { WorkflowContext } from './types.ts';
+
+/** One benchmark as it was asked for, before its rows are there. */
+export type AskedTask = {
+  readonly description: BenchmarkDescription;
+  readonly limit: number | null;
+  readonly controls: boolean;
+};
+
+export type NotRun = { readonly benchmark: string; readonly reason: string; readonly hint: string };
+
+/**
+ * Which benchmarks were asked for: those named by --benchmark, else the suite's.
+ * @throws {GpuEvalError} `usage` for an unknown name, or where nothing was named.
+ */
+export async function askedTasks(deps: Deps, config: Config): Promise<readonly AskedTask[]> {
+  const { descriptions, suites } = await deps.benchmarks();
+  const find = (name: string): BenchmarkDescription => {
+    const found = descriptions.find((description) => description.name === name);
+    if (found !== undefined) return found;
+    throw new GpuEvalError('usage', `there is no benchmark named ${name}`, {
+      why: `known: ${descriptions.map((description) => description.name).join(', ')}`,
+      hint: 'gpu-eval benchmarks',
+    });
+  };
+  if (config.benchmark.length > 0) {
+    const names = [...new Set(config.benchmark)];
+    return names.map((name) => ({ description: find(name), limit: config.limit, controls: false }));
+  }
+  if (config.suite === null) {
+    throw new GpuEvalError('usage', 'no benchmark was named', {
+      hint: `gpu-eval eval --suite ${suites[0]?.name ?? 'demo'}, or --benchmark ${descriptions[0]?.name ?? 'NAME'}`,
+    });
+  }
+  const suite = suites.find((known) => known.name === config.suite);
+  if (suite === undefined) {
+    throw new GpuEvalError('usage', `there is no suite named ${config.suite}`, {
+      why: `known: ${suites.map((known) => known.name).join(', ')}`,
+      hint: 'gpu-eval benchmarks',
+    });
+  }
+  return suite.entries.map((entry) => ({
+    description: find(entry.benchmark),
+    limit: smaller(entry.limit, config.limit),
+    controls: entry.controls,
+  }));
+}
+
+const smaller = (a: number | null, b: number | null): number | null =>
+  a === null ? b : b === null ? a : Math.min(a, b);
+
+/** What the command line asks for, over the benchmark's own defaults. */
+export function samplingOf(config: Config, defaults: Sampling): Sampling {
+  return {
+    temperature: config.temperature ?? defaults.temperature,
+    topP: config.topP ?? defaults.topP,
+    maxTokens: config.maxTokens ?? defaults.maxTokens,
+    seed: config.seed ?? defaults.seed,
+  };
+}
+
+export type PreparedTask = AskedTask & { readonly rows: PreparedRows };
+
+/**
+ * Fetches the rows of each benchmark here. One whose rows cannot be had is named with the reason, and the others go on.
+ * @throws {GpuEvalError} the first reason, when none could be had.
+ */
+export async function prepareTasks(
+  deps: Deps,
+  config: Config,
+  asked: readonly AskedTask[],
+  context: Pick<WorkflowContext, 'signal' | 'onEvent'>,
+): Promise<{ readonly prepared: readonly PreparedTask[]; readonly notRun: readonly NotRun[] }> {
+  const prepared: PreparedTask[] = [];
+  const notRun: NotRun[] = [];
+  let first: GpuEvalError | null = null;
+  for (const task of asked) {
+    const { name } = task.description;
+    try {
+      prepared.push({ ...task, rows: await deps.prepareRows(config, task.description, context) });
+    } catch (error) {
+      if (!(error instanceof GpuEvalError) || error.code === 'interrupted' || error.code === 'bug') throw error;
+      first ??= error;
+      const reason = error.why === undefined ? error.message : `${error.message} (${error.why})`;
+      notRun.push({ benchmark: name, reason, hint: error.hint ?? `--data ${name}=FILE` });
+      context.onEvent({ type: 'warning', message: `${name} cannot be run: ${reason}`, hint: error.hint ?? '' });
+    }
+  }
+  if (prepared.length === 0 && first !== null) throw first;
+  return { prepared, notRun };
+}
+
+export function workerTask(config: Config, task: PreparedTask, rowsPath: string): WorkerTask {
+  return {
+    benchmark: task.description.name,
+    variant: 'default',
+    rowsPath,
+    rowsSha256: task.rows.sha256,
+    limit: task.limit,
+    n: config.n ?? 1,
+    sampling: samplingOf(config, task.description.defaults),
+    systemPrompt: config.systemPrompt,
+    controls: task.controls,
+  };
+}

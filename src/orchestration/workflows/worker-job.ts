@@ -1,0 +1,130 @@
+import type { Config } from '../../config/schema.ts';
+import { GpuEvalError } from '../../core/errors.ts';
+import type { JobState } from '../../core/job.ts';
+import type { UploadFile } from '../../core/session.ts';
+import { eventLineSchema, type RunManifest } from '../../results/schemas.ts';
+import { planEvaluate } from '../plan/evaluate.ts';
+import { jobDir } from '../plan/layout.ts';
+import type { EvalPlan } from '../plan/types.ts';
+import { type Box, logTail, pushPlanned, pushTool } from './box.ts';
+import type { Deps } from './deps.ts';
+import { type PreparedTask, workerTask } from './tasks.ts';
+import type { WorkflowContext } from './types.ts';
+
+export const evalJob = (runId: string): string => `eval-${runId}`;
+/** The part that the worker beside the model writes. */
+export const WORKER_PART = 'worker';
+
+/** The server that is asked, as the worker reaches it. */
+export type AskedServer = {
+  readonly engine: 'vllm' | 'llamacpp' | 'endpoint';
+  readonly model: string;
+  readonly baseUrl: string;
+  /** 0600 file on the worker's machine; null for an endpoint that wants no key. */
+  readonly keyPath: string | null;
+  /** Kept in run.json: settings, command, first answer. */
+  readonly observed: RunManifest['observed'];
+};
+
+/** One worker's work: what it does in which run folder on its machine. */
+export type WorkerRequest = {
+  readonly runId: string;
+  /** On the worker's machine, absolute. */
+  readonly runDir: string;
+  readonly writer: string;
+  readonly mode: 'evaluate' | 'generate' | 'grade';
+  readonly server: AskedServer | null;
+  readonly tasks: readonly PreparedTask[];
+};
+
+const rowsPath = (box: Box, task: PreparedTask): string =>
+  `${box.layout.home}/data/${task.description.name}-${task.rows.sha256.slice(0, 16)}.jsonl`;
+
+export async function planWorker(deps: Deps, config: Config, box: Box, request: WorkerRequest): Promise<EvalPlan> {
+  const templates = await deps.loadTemplates(config.templates);
+  return planEvaluate({
+    config,
+    facts: box.facts,
+    layout: box.layout,
+    templates,
+    runId: request.runId,
+    runDir: request.runDir,
+    writer: request.writer,
+    mode: request.mode,
+    baseUrl: request.server?.baseUrl ?? null,
+    apiKeyPath: request.server?.keyPath ?? null,
+    model: request.server?.model ?? 'none',
+    tasks: request.tasks.map((task) => workerTask(config, task, rowsPath(box, task))),
+  });
+}
+
+/** Pushes the rows, the worker and its spec, and starts it as a job; one that runs already is left running. */
+export async function startWorker(
+  deps: Deps,
+  config: Config,
+  context: WorkflowContext,
+  box: Box,
+  request: WorkerRequest,
+  manifest: RunManifest,
+): Promise<void> {
+  const dir = jobDir(box.layout, evalJob(request.runId));
+  if ((await box.jobs.status(dir)).kind === 'running') {
+    context.onEvent({ type: 'note', message: 'this run is going on there already; following it' });
+    return;
+  }
+  await pushTool(deps, box, context.signal);
+  const rows = request.tasks.map((task): UploadFile => {
+    const path = rowsPath(box, task).slice(box.layout.home.length + 1);
+    return { path, content: { localPath: task.rows.path }, mode: 0o644 };
+  });
+  const plan = await planWorker(deps, config, box, request);
+  await box.over((session) => session.upload(rows, box.layout.home, { signal: context.signal }));
+  await pushPlanned(box, plan.files, context.signal);
+  if (box.machine.kind === 'ssh') {
+    // The box keeps a copy, so that a laptop that has lost its own can still fetch the run as a whole.
+    const text = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
+    const copy: UploadFile = { path: 'run.json', content: { bytes: text }, mode: 0o644 };
+    await box.over((session) => session.upload([copy], request.runDir, { signal: context.signal }));
+  }
+  const logPath = `${dir}/log`;
+  await box.jobs.start(dir, { argv: plan.argv, cwd: box.layout.home, env: {}, secretEnv: {}, logPath });
+}
+
+/** Follows a worker's events until its job has ended, and passes them on. */
+export async function followWorker(box: Box, dir: string, partDir: string, context: WorkflowContext): Promise<void> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const piece of box.jobs.follow(dir, `${partDir}/events.jsonl`, { signal: context.signal })) {
+    const lines = (rest + decoder.decode(piece.bytes, { stream: true })).split('\n');
+    rest = (lines.pop() ?? '').slice(-(1 << 20));
+    for (const line of lines) {
+      const read = eventLineSchema.safeParse(parseJson(line));
+      if (!read.success) continue; // a torn line, or an event of a newer worker: the results are elsewhere
+      const { at: _at, ...event } = read.data;
+      context.onEvent(event);
+    }
+  }
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return null;
+  }
+}
+
+/** Exit codes of the worker that leave a result behind. */
+const FINISHED = new Set([0, 5]);
+
+/** Why a worker ended before its work was done; null when it was done. What it has recorded is safe in any case. */
+export async function workerFailure(box: Box, dir: string, end: JobState): Promise<GpuEvalError | null> {
+  if (end.kind === 'exited' && FINISHED.has(end.exitCode)) return null;
+  const lines = (await logTail(box, `${dir}/log`, 0)).trimEnd().split('\n').slice(-6).join('\n');
+  const how = end.kind === 'exited' ? `code ${end.exitCode}` : end.kind === 'signaled' ? end.signal : end.kind;
+  const code = end.kind === 'exited' && end.exitCode === 4 ? 'server' : 'job';
+  return new GpuEvalError(code, `the evaluation on ${box.description} ended early (${how}); what it has done is kept`, {
+    why: lines || 'its log is empty',
+    hint: 'the same command again goes on where it ended; gpu-eval logs eval shows all of its log',
+  });
+}

@@ -1,0 +1,158 @@
+import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Config } from './config/schema.ts';
+import { GpuEvalError } from './core/errors.ts';
+import type { Session, UploadFile } from './core/session.ts';
+import { benchmarkDescriptions } from './evaluation/benchmarks/registry.ts';
+import { suites } from './evaluation/benchmarks/suites.ts';
+import { resolveRows } from './evaluation/datasets/resolve.ts';
+import { DetachedJobs } from './orchestration/jobs/detached.ts';
+import { TemplateSet } from './orchestration/plan/templates.ts';
+import { LocalSession } from './orchestration/sessions/local.ts';
+import { openSshSession } from './orchestration/sessions/ssh/open.ts';
+import { createWorkflows as createFrom } from './orchestration/workflows/create.ts';
+import type { Deps } from './orchestration/workflows/deps.ts';
+import type { Workflows } from './orchestration/workflows/types.ts';
+
+/** What the process hands in: nothing below this file reads `process`. */
+export type HostParts = {
+  readonly version: string;
+  readonly cwd: string;
+  readonly home: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Asks on the terminal; undefined where there is none. */
+  readonly ask:
+    | {
+        readonly confirm: (question: string) => Promise<boolean>;
+        readonly secret: (question: string) => Promise<string>;
+      }
+    | undefined;
+};
+
+/** Variables that hold secrets: no command that we start on this machine inherits them. */
+const SECRETS = new Set([
+  'OPENAI_API_KEY',
+  'GPU_EVAL_API_KEY',
+  'HF_TOKEN',
+  'HUGGING_FACE_HUB_TOKEN',
+  'GPU_EVAL_HF_TOKEN',
+]);
+
+/** The folder of this package: where templates/, remote/ and dist/ lie. */
+export function packageRoot(): string {
+  let dir = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(dir, 'package.json'))) {
+    const parent = dirname(dir);
+    if (parent === dir) throw new GpuEvalError('bug', 'gpu-eval cannot find its own package.json');
+    dir = parent;
+  }
+  return dir;
+}
+
+/** Connects the workflows to the real parts. */
+export function createWorkflows(host: HostParts): Workflows<Config> {
+  return createFrom(createDeps(host));
+}
+
+export function createDeps(host: HostParts): Deps {
+  const root = packageRoot();
+  const stateDir = join(host.env.XDG_STATE_HOME || join(host.home, '.local', 'state'), 'gpu-eval');
+  const cacheDir = join(host.env.XDG_CACHE_HOME || join(host.home, '.cache'), 'gpu-eval');
+  const env = Object.fromEntries(Object.entries(host.env).filter(([name]) => !SECRETS.has(name)));
+  const readRemote = (name: string): string => readFileSync(join(root, 'remote', name), 'utf8');
+  const openLocal = (python: string | null): Session =>
+    new LocalSession({
+      transferSource: readRemote('transfer.py'),
+      home: host.home,
+      env,
+      ...(python === null ? {} : { python }),
+    });
+  return {
+    version: host.version,
+    cwd: host.cwd,
+    stateDir,
+    now: () => new Date(),
+    elapsedMs: () => performance.now(),
+    sleep: (ms, signal) => delay(ms, undefined, signal === undefined ? {} : { signal }),
+    sha256: (text) => createHash('sha256').update(text).digest('hex'),
+    randomKey: () => randomBytes(24).toString('base64url'),
+    openSession: async (config, kind, signal) => {
+      if (kind === 'local') return openLocal(config.python);
+      return await openSshSession(/* filled in when that room is built */ config, signal);
+    },
+    createJobs: ({ onLost, ...parts }) =>
+      new DetachedJobs({
+        ...parts,
+        sleep: (ms, signal) => delay(ms, undefined, signal === undefined ? {} : { signal }),
+        onLost: (loss) => onLost(`the connection was lost (${loss.error.message}); connecting again`),
+      }),
+    loadTemplates: (ownDir) => loadTemplates(join(root, 'templates'), ownDir),
+    toolFiles: () => readToolFiles(root),
+    factsSource: async () => readRemote('facts.py'),
+    benchmarks: async () => ({ descriptions: benchmarkDescriptions, suites }),
+    prepareRows: async (config, benchmark, context) => resolveRows(benchmark, { config, cacheDir, context }),
+    interactive: (config, command) => openInteractive(config, command),
+  };
+}
+
+async function loadTemplates(ours: string, own: string | null): Promise<TemplateSet> {
+  const read = async (dir: string): Promise<Map<string, string>> => {
+    const names = (await readdir(dir)).filter((name) => name.endsWith('.hbs'));
+    return new Map(
+      await Promise.all(names.map(async (name) => [name, await readFile(join(dir, name), 'utf8')] as const)),
+    );
+  };
+  return TemplateSet.from(await read(ours), own === null ? null : { dir: own, files: await read(own) });
+}
+
+/** remote/** and the worker, as they lie in the tool folder of a box. */
+async function readToolFiles(root: string): Promise<readonly UploadFile[]> {
+  const remote = join(root, 'remote');
+  const entries = await readdir(remote, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((entry) => entry.isFile() && !entry.parentPath.includes('__pycache__'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  const worker = join(root, 'dist', 'worker.mjs');
+  if (!existsSync(worker)) {
+    throw new GpuEvalError('prerequisite', `the worker is not built: ${worker} is missing`, { hint: 'npm run build' });
+  }
+  const file = async (path: string, name: string): Promise<UploadFile> => ({
+    path: name,
+    content: { bytes: await readFile(path) },
+    mode: 0o644,
+  });
+  return await Promise.all([...paths.map((path) => file(path, relative(remote, path))), file(worker, 'worker.mjs')]);
+}
+
+function openInteractive(config: Config, command: readonly string[]): Promise<number> {
+  const argv =
+    config.machine === 'local'
+      ? command.length > 0
+        ? command
+        : ['/bin/sh', '-i']
+      : ['ssh', ...sshArguments(config), ...(command.length > 0 ? ['--', ...command] : [])];
+  const [program, ...rest] = argv;
+  return new Promise((resolve, reject) => {
+    const child = spawn(program ?? 'ssh', rest, { stdio: 'inherit' });
+    child.once('error', (cause) =>
+      reject(new GpuEvalError('prerequisite', `${program} could not be started`, { why: cause.message, cause })),
+    );
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+function sshArguments(config: Config): readonly string[] {
+  const words: string[] = [];
+  if (config.sshConfig !== null) words.push('-F', config.sshConfig);
+  if (config.port !== null) words.push('-p', String(config.port));
+  if (config.identity !== null) words.push('-i', config.identity);
+  if (config.user !== null) words.push('-l', config.user);
+  words.push(config.host ?? '');
+  return words;
+}
