@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import pathlib
-import secrets
 import signal
 import stat
 import subprocess
@@ -91,7 +90,7 @@ class Wrapper:
         self.spec = spec
         self.request = request
         self.parent: int | None = parent
-        self.marker = secrets.token_hex(16)
+        self.marker = os.urandom(16).hex()
         self.stopped = False
 
     def run(self, lock: int) -> NoReturn:
