@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { GenerationKey } from '../core/evaluation.ts';
+import type { GenerationKey, GradeRecord } from '../core/evaluation.ts';
 import { listWriters, partDir, RUN_FILES } from './folder.ts';
 import { compactKey } from './keys.ts';
 import { type Malformed, readRecords } from './lines.ts';
@@ -8,7 +8,7 @@ import { generationSchema, gradeRecordSchema } from './schemas.ts';
 const GENERATED = 1;
 const GRADED = 2;
 const CORRECT = 4;
-const UNGRADED = 8;
+const REFUSED = 8;
 const TAKEN = 16;
 const WANTED = 32;
 
@@ -16,8 +16,23 @@ export type DoneState = {
   readonly generated: boolean;
   readonly graded: boolean;
   readonly correct: boolean;
-  /** Was tried, and is not graded. */
-  readonly ungraded: boolean;
+  /** The server refused the request: it can never be graded. */
+  readonly refused: boolean;
+};
+
+/** What a grade record says about its key. An ungraded one is tried again by the next run. */
+type Standing = 'correct' | 'not_correct' | 'ungraded' | 'refused';
+
+export function standingOf(record: Pick<GradeRecord, 'grade' | 'outcome'>): Standing {
+  if (record.grade.kind === 'graded') return record.outcome === 'correct' ? 'correct' : 'not_correct';
+  return record.outcome === 'infrastructure_error' ? 'refused' : 'ungraded';
+}
+
+const BITS: Readonly<Record<Standing, number>> = {
+  correct: GRADED | CORRECT,
+  not_correct: GRADED,
+  ungraded: 0,
+  refused: REFUSED,
 };
 
 /** What is recorded already, in all parts of a run folder. Takes about 70 bytes a key, so that a million fit anywhere. */
@@ -38,13 +53,8 @@ export class DoneIndex {
   }
 
   /** Graded beats ungraded, a later verdict beats an earlier one. */
-  addGrade(key: GenerationKey, graded: boolean, correct: boolean): void {
-    if (graded) this.#set(key, correct ? GRADED | CORRECT : GRADED, CORRECT | UNGRADED);
-    else if (!this.#has(key, GRADED)) this.#set(key, UNGRADED);
-  }
-
-  #has(key: GenerationKey, bit: number): boolean {
-    return ((this.#bits.get(compactKey(key)) ?? 0) & bit) !== 0;
+  addGrade(key: GenerationKey, standing: Standing): void {
+    if (standing !== 'ungraded') this.#set(key, BITS[standing], GRADED | CORRECT | REFUSED);
   }
 
   state(key: GenerationKey): DoneState {
@@ -53,7 +63,7 @@ export class DoneIndex {
       generated: (bits & GENERATED) !== 0,
       graded: (bits & GRADED) !== 0,
       correct: (bits & CORRECT) !== 0,
-      ungraded: (bits & UNGRADED) !== 0,
+      refused: (bits & REFUSED) !== 0,
     };
   }
 
@@ -66,7 +76,7 @@ export class DoneIndex {
   takeForGrading(key: GenerationKey): boolean {
     const compact = compactKey(key);
     const bits = this.#bits.get(compact) ?? 0;
-    if ((bits & WANTED) === 0 || (bits & (GRADED | TAKEN)) !== 0) return false;
+    if ((bits & WANTED) === 0 || (bits & (GRADED | REFUSED | TAKEN)) !== 0) return false;
     this.#bits.set(compact, bits | TAKEN);
     return true;
   }
@@ -81,13 +91,8 @@ export async function readDone(runDir: string, onMalformed: (line: Malformed) =>
       for (const { record } of batch) done.addGeneration(record);
     }
     for await (const batch of readRecords(join(dir, RUN_FILES.grades), gradeRecordSchema, onMalformed)) {
-      for (const { record } of batch) {
-        done.addGrade(record, record.grade.kind === 'graded' || isFinal(record), record.outcome === 'correct');
-      }
+      for (const { record } of batch) done.addGrade(record, standingOf(record));
     }
   }
   return done;
 }
-
-/** A request that the server refused cannot be graded by trying again. */
-const isFinal = (record: { readonly outcome: string }): boolean => record.outcome === 'infrastructure_error';

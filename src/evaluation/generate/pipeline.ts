@@ -1,0 +1,270 @@
+import { setMaxListeners } from 'node:events';
+import type { Clock } from '../../core/clock.ts';
+import { GpuEvalError } from '../../core/errors.ts';
+import type { Generation, GenerationKey } from '../../core/evaluation.ts';
+import type { Listener } from '../../core/events.ts';
+import { type DoneIndex, standingOf } from '../../results/done.ts';
+import { keyOf } from '../../results/keys.ts';
+import type { Part } from '../../results/part.ts';
+import type { Grader, Verdict } from '../contracts.ts';
+import type { ChatClient } from './client.ts';
+import { GradingQueue } from './grading-queue.ts';
+import type { Progress } from './progress.ts';
+import {
+  type ControlItem,
+  controlItems,
+  type PreparedTask,
+  type Sha256,
+  type WorkItem,
+  workItems,
+  workThrough,
+} from './queue.ts';
+import { judge } from './verdict.ts';
+
+/** So many samples in a row that were given up: the server is away, and the run ends. */
+const SERVER_AWAY_AFTER = 20;
+/** Texts graded at once where no grader's slots are known yet: exact ones take no time. */
+const GRADE_LANES = 64;
+
+export type PipelineParts = {
+  readonly tasks: readonly PreparedTask[];
+  readonly model: string;
+  readonly concurrency: number;
+  /** Null: nothing is generated. */
+  readonly client: ChatClient | null;
+  /** Null: nothing is graded. */
+  readonly grader: (() => Promise<Grader>) | null;
+  readonly part: Part;
+  readonly done: DoneIndex;
+  /** All recorded generations of the run folder. */
+  readonly reread: () => AsyncIterable<Generation>;
+  readonly progress: Progress;
+  readonly clock: Clock;
+  readonly sha256: Sha256;
+  readonly onEvent: Listener;
+  readonly signal: AbortSignal;
+};
+
+export type PipelineResult = {
+  /** Samples given up, by `benchmark variant` in {@link missingKey}'s form. */
+  readonly missing: ReadonlyMap<string, number>;
+};
+
+export const missingKey = (key: Pick<GenerationKey, 'benchmark' | 'variant'>): string =>
+  JSON.stringify([key.benchmark, key.variant]);
+
+/**
+ * Generates and grades side by side, and appends each generation and each verdict as it comes. Leaves out what is
+ * recorded already.
+ * @throws {GpuEvalError} `server` where it is away or can never answer (what was generated is graded first),
+ *   `box` where nothing can be written. Rejects with the signal's reason when aborted.
+ */
+export async function runPipeline(parts: PipelineParts): Promise<PipelineResult> {
+  const { tasks, done, signal, grader } = parts;
+  const leftInFile = survey(parts);
+  const queue = new GradingQueue(done, parts.reread, leftInFile);
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  const grading = grader === null ? Promise.resolve() : gradeAll(parts, queue, grader);
+  // A disk that is full ends both sides; a server that is away ends only the generating.
+  grading.catch((error) => stop.abort(error));
+  const wakeOnAbort = (): void => queue.finish();
+  both.addEventListener('abort', wakeOnAbort, { once: true });
+  const missing = new Map<string, number>();
+  try {
+    try {
+      await recordControls(parts, queue, controlItems(tasks, parts.sha256), both);
+      if (parts.client !== null) await generateAll(parts, parts.client, queue, missing, both);
+    } finally {
+      queue.finish();
+    }
+  } finally {
+    await grading;
+  }
+  return { missing };
+}
+
+/** Counts what there is to do and what is done. True where recorded generations wait for a grade. */
+function survey(parts: PipelineParts): boolean {
+  const { done, progress, tasks, model, sha256 } = parts;
+  let left = false;
+  const look = (key: GenerationKey): void => {
+    progress.add(key, 'total');
+    done.want(key);
+    const state = done.state(key);
+    if (state.generated) progress.add(key, 'generated');
+    if (state.graded) progress.add(key, 'graded');
+    if (state.correct) progress.add(key, 'correct');
+    if (state.refused) progress.add(key, 'ungraded');
+    if (state.generated && !state.graded && !state.refused) left = true;
+  };
+  for (const { key } of controlItems(tasks, sha256)) look(key);
+  for (const { key } of workItems(tasks, model, sha256)) look(key);
+  return left;
+}
+
+async function record(parts: PipelineParts, queue: GradingQueue, generation: Generation): Promise<void> {
+  await parts.part.appendGeneration(generation);
+  parts.done.addGeneration(generation);
+  parts.progress.add(generation, 'generated');
+  if (parts.grader !== null) queue.offer(generation);
+}
+
+async function recordControls(
+  parts: PipelineParts,
+  queue: GradingQueue,
+  items: Iterator<ControlItem>,
+  signal: AbortSignal,
+): Promise<void> {
+  await workThrough(items, 32, { clock: parts.clock, signal }, async ({ key, text }) => {
+    if (parts.done.state(key).generated) return;
+    await record(parts, queue, {
+      ...key,
+      text,
+      reasoning: null,
+      finishReason: 'stop',
+      promptTokens: null,
+      completionTokens: null,
+      error: null,
+      attempts: 0,
+      startedAt: new Date(parts.clock.now()).toISOString(),
+      durationMs: 0,
+    });
+  });
+}
+
+async function generateAll(
+  parts: PipelineParts,
+  client: ChatClient,
+  queue: GradingQueue,
+  missing: Map<string, number>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, progress, done } = parts;
+  let answered = 0;
+  let exhaustedInARow = 0;
+  let lastReason = '';
+  const refusals = new Set<string>();
+  const ending = new AbortController();
+  const both = AbortSignal.any([signal, ending.signal]);
+  setMaxListeners(0, both); // one listener a request
+  const work = async ({ key, sample, sampling }: WorkItem): Promise<void> => {
+    const startedMs = clock.now();
+    progress.requestStarted();
+    const request = { model: parts.model, messages: sample.messages, sampling };
+    const onRetry = (retry: { attempt: number; reason: string }): void =>
+      progress.retry(key, retry.attempt, retry.reason);
+    let tokens: number | null = null;
+    let completion: Awaited<ReturnType<ChatClient['complete']>>;
+    try {
+      completion = await client.complete(request, { signal: both, onRetry });
+      if (completion.kind === 'answered') tokens = completion.answer.completionTokens;
+    } catch (error) {
+      // Nothing that is still under way can end better: one error is enough.
+      ending.abort(error);
+      throw error;
+    } finally {
+      progress.requestEnded(tokens);
+    }
+    if (completion.kind === 'exhausted') {
+      missing.set(missingKey(key), (missing.get(missingKey(key)) ?? 0) + 1);
+      exhaustedInARow += 1;
+      lastReason = completion.reason;
+      const message = `${key.benchmark} ${key.sampleId} was given up after ${completion.attempts} tries`;
+      parts.onEvent({
+        type: 'warning',
+        message: `${message}: ${completion.reason}`,
+        hint: 'the same command asks again',
+      });
+      if (exhaustedInARow >= SERVER_AWAY_AFTER) {
+        const error = serverAway(lastReason);
+        ending.abort(error);
+        throw error;
+      }
+      return;
+    }
+    answered += 1;
+    exhaustedInARow = 0;
+    const { answer, attempts } = completion;
+    if (answer.finishReason === 'error' && !refusals.has(key.benchmark)) {
+      refusals.add(key.benchmark);
+      const message = `the server refused a request of ${key.benchmark}: ${answer.error?.status} ${answer.error?.message}`;
+      parts.onEvent({ type: 'warning', message });
+    }
+    const durationMs = Math.max(0, clock.now() - startedMs);
+    await record(parts, queue, {
+      ...key,
+      ...answer,
+      attempts,
+      startedAt: new Date(startedMs).toISOString(),
+      durationMs,
+    });
+  };
+  const open = pending(workItems(parts.tasks, parts.model, parts.sha256), done);
+  await workThrough(open, parts.concurrency, { clock, signal: both }, work);
+  if (answered === 0 && exhaustedInARow > 0) throw serverAway(lastReason);
+}
+
+function* pending(items: Iterable<WorkItem>, done: DoneIndex): Generator<WorkItem> {
+  for (const item of items) if (!done.state(item.key).generated) yield item;
+}
+
+const serverAway = (reason: string): GpuEvalError =>
+  new GpuEvalError('server', 'the model server stays away', {
+    why: `the last try: ${reason}`,
+    hint: 'gpu-eval logs serve tells why; the same command goes on from what is recorded',
+  });
+
+async function gradeAll(parts: PipelineParts, queue: GradingQueue, grader: () => Promise<Grader>): Promise<void> {
+  const items = queue.take();
+  let broken = false;
+  const byName = new Map(parts.tasks.map((task) => [missingKey(task.spec), task]));
+  setMaxListeners(0, parts.signal);
+  const work = async (generation: Generation): Promise<void> => {
+    const task = byName.get(missingKey(generation));
+    const sample = task?.samples.get(generation.sampleId);
+    if (task === undefined || sample === undefined) return;
+    let verdict: Verdict;
+    try {
+      verdict = await judge(task.benchmark, sample, generation, grader, parts.signal);
+    } catch (error) {
+      if (parts.signal.aborted) throw parts.signal.reason;
+      parts.progress.add(generation, 'ungraded');
+      if (!broken) parts.onEvent(graderWarning(error));
+      broken = true;
+      return; // no verdict is recorded: a later run grades it
+    }
+    const { grade, outcome } = verdict;
+    await parts.part.appendGrade({ ...keyOf(generation), ...verdict });
+    parts.done.addGrade(generation, standingOf(verdict));
+    parts.progress.add(generation, grade.kind === 'graded' ? 'graded' : 'ungraded');
+    if (outcome === 'correct') parts.progress.add(generation, 'correct');
+  };
+  const failures: unknown[] = [];
+  const lane = async (): Promise<void> => {
+    try {
+      for (;;) {
+        if (failures.length > 0) return;
+        parts.signal.throwIfAborted();
+        const next = await items.next();
+        if (next.done === true) return;
+        await work(next.value);
+      }
+    } catch (error) {
+      failures.push(error);
+    }
+  };
+  await Promise.all(Array.from({ length: GRADE_LANES }, lane));
+  if (failures.length > 0) throw failures[0];
+}
+
+function graderWarning(error: unknown): { type: 'warning'; message: string; hint?: string } {
+  const message = error instanceof Error ? error.message : String(error);
+  const why = error instanceof GpuEvalError && error.why !== undefined ? ` (${error.why})` : '';
+  const hint = error instanceof GpuEvalError ? error.hint : undefined;
+  const warning = {
+    type: 'warning' as const,
+    message: `what is generated from here on is not graded: ${message}${why}`,
+  };
+  return hint === undefined ? warning : { ...warning, hint };
+}

@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { z } from 'zod';
+import { GpuEvalError } from '../../core/errors.ts';
+import type { Sample, WorkerTask } from '../../core/evaluation.ts';
+import type { Json } from '../../core/json.ts';
+import type { Benchmark } from '../contracts.ts';
+
+const NEWLINE = 10;
+const jsonSchema: z.ZodType<Json> = z.json();
+
+/**
+ * The questions of a task: its rows file (JSONL, whose sha256 must be the asked one), up to the limit, parsed by the
+ * benchmark. By id, in the order of the rows.
+ * @throws {GpuEvalError} `dataset` for another file than the asked one, a line that is no JSON, two rows with one id,
+ *   or what the benchmark refuses.
+ */
+export async function readSamples(task: WorkerTask, benchmark: Benchmark): Promise<ReadonlyMap<string, Sample>> {
+  const samples = new Map<string, Sample>();
+  const limit = task.limit ?? Number.POSITIVE_INFINITY;
+  const bad = (line: number, why: string): GpuEvalError =>
+    new GpuEvalError('dataset', `line ${line} of the rows of ${task.benchmark} cannot be used`, {
+      why,
+      hint: `look at ${task.rowsPath}`,
+    });
+  let line = 0;
+  const take = (bytes: Buffer): void => {
+    line += 1;
+    if (samples.size >= limit) return;
+    const text = bytes.toString('utf8');
+    if (text.trim() === '') return;
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      throw bad(line, 'it is no JSON');
+    }
+    const sample = benchmark.parse(jsonSchema.parse(value), samples.size, { systemPrompt: task.systemPrompt });
+    if (samples.has(sample.id)) throw bad(line, `a second row has the id ${sample.id}`);
+    samples.set(sample.id, sample);
+  };
+
+  const digest = createHash('sha256');
+  let rest: Buffer[] = [];
+  try {
+    for await (const chunk of createReadStream(task.rowsPath, { highWaterMark: 1024 * 1024 })) {
+      const bytes = z.instanceof(Buffer).parse(chunk);
+      digest.update(bytes);
+      let from = 0;
+      for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, from)) {
+        take(Buffer.concat([...rest, bytes.subarray(from, end)]));
+        rest = [];
+        from = end + 1;
+      }
+      if (from < bytes.length) rest.push(bytes.subarray(from));
+    }
+  } catch (error) {
+    if (error instanceof GpuEvalError) throw error;
+    throw new GpuEvalError('dataset', `the rows of ${task.benchmark} cannot be read`, {
+      why: error instanceof Error ? error.message : String(error),
+      cause: error,
+    });
+  }
+  if (rest.length > 0) take(Buffer.concat(rest));
+  const sha256 = digest.digest('hex');
+  if (sha256 !== task.rowsSha256) {
+    throw new GpuEvalError('dataset', `the rows of ${task.benchmark} are not those that were asked for`, {
+      why: `${task.rowsPath} has sha256 ${sha256}, not ${task.rowsSha256}`,
+      hint: 'start the evaluation again: the rows are then sent anew',
+    });
+  }
+  if (samples.size === 0) throw new GpuEvalError('dataset', `there are no rows in ${task.rowsPath}`);
+  return samples;
+}

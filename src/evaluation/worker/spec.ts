@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
+import { z } from 'zod';
+import { GpuEvalError } from '../../core/errors.ts';
+import type { WorkerSpec } from '../../core/evaluation.ts';
+
+const path = z.string().min(1).max(4096).refine(isAbsolute, 'not an absolute path');
+const name = z.string().min(1).max(200);
+const count = z.number().int().positive();
+
+const taskSchema = z.object({
+  benchmark: name,
+  variant: name,
+  rowsPath: path,
+  rowsSha256: z.string().regex(/^[0-9a-f]{64}$/),
+  limit: count.nullable(),
+  n: count.max(10_000),
+  sampling: z.object({
+    temperature: z.number().nonnegative(),
+    topP: z.number().min(0).max(1).nullable(),
+    maxTokens: count,
+    seed: z.number().int().nullable(),
+  }),
+  systemPrompt: z.string().nullable(),
+  controls: z.boolean(),
+});
+
+const specSchema: z.ZodType<WorkerSpec> = z
+  .object({
+    schemaVersion: z.literal(1),
+    runId: name,
+    runDir: path,
+    writer: name,
+    mode: z.enum(['evaluate', 'generate', 'grade']),
+    baseUrl: z.string().max(4096).nullable(),
+    apiKeyPath: path.nullable(),
+    model: z.string().min(1).max(4096),
+    concurrency: count.max(100_000),
+    tasks: z.array(taskSchema).min(1),
+    grading: z.object({
+      python: path,
+      graderDir: path,
+      sandbox: z.enum(['auto', 'bubblewrap', 'wasi', 'none']),
+      cacheDir: path,
+      slots: count.nullable(),
+    }),
+  })
+  .refine((spec) => spec.mode === 'grade' || spec.baseUrl !== null, {
+    path: ['baseUrl'],
+    message: 'needed unless the mode is grade',
+  });
+
+/**
+ * Reads the file that tells the worker what to do.
+ * @throws {GpuEvalError} `config`, naming the file and the field.
+ */
+export async function readSpec(specPath: string): Promise<WorkerSpec> {
+  const bad = (why: string, cause?: unknown): GpuEvalError =>
+    new GpuEvalError('config', `${specPath} does not tell the worker what to do`, { why, cause });
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(specPath, 'utf8'));
+  } catch (error) {
+    throw bad(error instanceof Error ? error.message : String(error), error);
+  }
+  const parsed = specSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw bad(issue === undefined ? 'no spec' : `${issue.path.join('.')}: ${issue.message}`, parsed.error);
+}
+
+/**
+ * The key of the server, from its file; null where none is named.
+ * @throws {GpuEvalError} `config` where the file cannot be read. The key itself is in no message.
+ */
+export async function readApiKey(keyPath: string | null): Promise<string | null> {
+  if (keyPath === null) return null;
+  let text: string;
+  try {
+    text = (await readFile(keyPath, 'utf8')).trim();
+  } catch (error) {
+    const why = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    throw new GpuEvalError('config', `the key of the server cannot be read from ${keyPath}`, { why });
+  }
+  // What no HTTP header can carry would be told in an error message by the HTTP client.
+  if (!/^[\x21-\x7e]*$/.test(text)) {
+    throw new GpuEvalError('config', `${keyPath} holds no key: one word of ASCII was expected`);
+  }
+  return text === '' ? null : text;
+}

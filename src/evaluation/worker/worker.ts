@@ -1,0 +1,211 @@
+import { join } from 'node:path';
+import type { Clock } from '../../core/clock.ts';
+import { GpuEvalError } from '../../core/errors.ts';
+import type { Generation, WorkerSpec } from '../../core/evaluation.ts';
+import type { RunEvent } from '../../core/events.ts';
+import { readDone } from '../../results/done.ts';
+import { listWriters, partDir, RUN_FILES } from '../../results/folder.ts';
+import { type Malformed, readRecords } from '../../results/lines.ts';
+import { openPart, type Part } from '../../results/part.ts';
+import { generationSchema, type WriterFile } from '../../results/schemas.ts';
+import type { Benchmark, CreateGrader } from '../contracts.ts';
+import { ChatClient } from '../generate/client.ts';
+import { missingKey, runPipeline } from '../generate/pipeline.ts';
+import { type Counts, Progress } from '../generate/progress.ts';
+import type { PreparedTask, Sha256 } from '../generate/queue.ts';
+import { SharedGrader } from './grader.ts';
+import { readSamples } from './rows.ts';
+import { readApiKey } from './spec.ts';
+
+/** The real parts, handed in by src/worker.ts and by tests. */
+export type WorkerParts = {
+  readonly findBenchmark: (name: string) => Benchmark;
+  readonly createGrader: CreateGrader;
+  readonly clock: Clock;
+  /** Uniform in 0…1. */
+  readonly random: () => number;
+  readonly sha256: Sha256;
+  readonly version: string;
+  readonly nodeVersion: string;
+  /** For the grader's processes: nothing secret. */
+  readonly graderEnv: Readonly<Record<string, string>>;
+};
+
+export type WorkerReport = Counts & {
+  /** Samples that were given up after all retries; a later run asks again. */
+  readonly missing: number;
+};
+
+/**
+ * Does what the spec says, and writes it to `parts/<writer>` of the run folder. What any part of the folder has already
+ * is not asked again; what has no verdict is graded.
+ * @throws {GpuEvalError} `usage` (another worker writes there), `config`, `dataset`, `server`, `box`; `interrupted` when
+ *   aborted; `incomplete` when all was done that could be, and some samples are missing or not graded.
+ */
+export async function runWorker(spec: WorkerSpec, parts: WorkerParts, signal: AbortSignal): Promise<WorkerReport> {
+  const { clock } = parts;
+  const part = await openPart(spec.runDir, spec.writer, clock);
+  const startedAt = new Date(clock.now()).toISOString();
+  const onEvent = (event: RunEvent): void => {
+    // A disk that refuses events refuses generations too: that ends the run, and tells.
+    part.appendEvent(event).catch(() => undefined);
+  };
+  let tasks: readonly PreparedTask[] = [];
+  let missing: ReadonlyMap<string, number> = new Map();
+  let grader: SharedGrader | null = null;
+  const writeEnd = async (end: Pick<WriterFile, 'endedAt' | 'complete' | 'error'>): Promise<void> => {
+    await part.writeWriterFile({
+      schemaVersion: 1,
+      writer: spec.writer,
+      worker: { version: parts.version, node: parts.nodeVersion },
+      mode: spec.mode,
+      model: spec.model,
+      startedAt,
+      ...end,
+      sandbox: grader?.sandbox ?? null,
+      tasks: tasks.map((task) => ({
+        benchmark: task.spec.benchmark,
+        variant: task.spec.variant,
+        rowsSha256: task.spec.rowsSha256,
+        questions: task.samples.size,
+        n: task.spec.n,
+        controls: task.spec.controls && task.benchmark.controls !== undefined,
+        missing: missing.get(missingKey(task.spec)) ?? 0,
+      })),
+    });
+  };
+  try {
+    try {
+      tasks = await prepareTasks(spec, parts);
+      await writeEnd({ endedAt: null, complete: false, error: null });
+      if (spec.mode !== 'generate') {
+        grader = new SharedGrader(parts.createGrader, tasks, {
+          grading: spec.grading,
+          onEvent,
+          env: parts.graderEnv,
+          signal,
+        });
+      }
+      const report = await evaluate(spec, parts, { part, tasks, grader, onEvent, signal }, (given) => {
+        missing = given;
+      });
+      throwIfIncomplete(spec, report);
+      onEvent({ type: 'done', scope: 'eval' });
+      await grader?.close();
+      await writeEnd({ endedAt: new Date(clock.now()).toISOString(), complete: true, error: null });
+      return report;
+    } catch (thrown) {
+      const error = asTold(thrown, signal);
+      onEvent({ type: 'warning', message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) });
+      await grader?.close().catch(() => undefined);
+      const told = { code: error.code, message: [error.message, error.why].filter(Boolean).join(': ') };
+      const endedAt = new Date(clock.now()).toISOString();
+      await writeEnd({ endedAt, complete: false, error: told }).catch(() => undefined);
+      throw error;
+    }
+  } finally {
+    await part.close();
+  }
+}
+
+async function prepareTasks(spec: WorkerSpec, parts: WorkerParts): Promise<readonly PreparedTask[]> {
+  const tasks: PreparedTask[] = [];
+  for (const task of spec.tasks) {
+    const benchmark = parts.findBenchmark(task.benchmark);
+    tasks.push({ spec: task, benchmark, samples: await readSamples(task, benchmark) });
+  }
+  return tasks;
+}
+
+type Running = {
+  readonly part: Part;
+  readonly tasks: readonly PreparedTask[];
+  readonly grader: SharedGrader | null;
+  readonly onEvent: (event: RunEvent) => void;
+  readonly signal: AbortSignal;
+};
+
+async function evaluate(
+  spec: WorkerSpec,
+  parts: WorkerParts,
+  running: Running,
+  onMissing: (missing: ReadonlyMap<string, number>) => void,
+): Promise<WorkerReport> {
+  const { clock, random, sha256 } = parts;
+  const { part, tasks, grader, onEvent, signal } = running;
+  const damaged: Malformed[] = [];
+  const done = await readDone(spec.runDir, (line) => damaged.push(line));
+  if (damaged[0] !== undefined) {
+    const { file, line, reason } = damaged[0];
+    const message = `${damaged.length} damaged lines are not counted, the first at ${file}:${line} (${reason})`;
+    onEvent({ type: 'warning', message, hint: 'what they held is asked again' });
+  }
+  const client =
+    spec.mode === 'grade' || spec.baseUrl === null
+      ? null
+      : new ChatClient({
+          baseUrl: spec.baseUrl,
+          apiKey: await readApiKey(spec.apiKeyPath),
+          connections: spec.concurrency,
+          clock,
+          random,
+        });
+  const progress = new Progress(clock, onEvent);
+  grader?.warmUp();
+  progress.start();
+  try {
+    const { missing } = await runPipeline({
+      tasks,
+      model: spec.model,
+      concurrency: spec.concurrency,
+      client,
+      grader: grader === null ? null : grader.get,
+      part,
+      done,
+      reread: () => readGenerations(spec.runDir),
+      progress,
+      clock,
+      sha256,
+      onEvent,
+      signal,
+    });
+    onMissing(missing);
+    return { ...progress.sum(), missing: [...missing.values()].reduce((sum, count) => sum + count, 0) };
+  } finally {
+    progress.stop();
+    await client?.close();
+  }
+}
+
+/** The recorded generations of all parts, as they are now. */
+async function* readGenerations(runDir: string): AsyncGenerator<Generation> {
+  for (const writer of await listWriters(runDir)) {
+    const path = join(partDir(runDir, writer), RUN_FILES.generations);
+    for await (const batch of readRecords(path, generationSchema, () => undefined)) {
+      for (const { record } of batch) yield record;
+    }
+  }
+}
+
+function throwIfIncomplete(spec: WorkerSpec, report: WorkerReport): void {
+  const { total, generated, graded, ungraded, missing } = report;
+  const open: string[] = [];
+  if (spec.mode !== 'grade' && missing > 0) open.push(`${missing} of ${total} samples are missing`);
+  const waiting = spec.mode === 'generate' ? 0 : Math.max(ungraded, generated - graded);
+  if (waiting > 0) open.push(`${waiting} of ${total} are not graded`);
+  if (open.length === 0) return;
+  throw new GpuEvalError('incomplete', `finished, but ${open.join(' and ')}`, {
+    hint: 'events.jsonl tells why; the same command tries them again',
+  });
+}
+
+function asTold(thrown: unknown, signal: AbortSignal): GpuEvalError {
+  if (signal.aborted) {
+    return new GpuEvalError('interrupted', 'the evaluation was interrupted', {
+      hint: 'the same command goes on from what is recorded',
+    });
+  }
+  if (thrown instanceof GpuEvalError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new GpuEvalError('bug', `the worker failed: ${message}`, { cause: thrown });
+}
