@@ -75,7 +75,7 @@ export async function untilWritten(box: JobsBox, name: string): Promise<string> 
 
 /** Of the given pids, those that live (a zombie does not). */
 export async function living(box: JobsBox, pids: readonly string[]): Promise<string[]> {
-  const isAlive = `grep -qs '^State:[[:space:]]*[^ZX]' /proc/$p/status`;
+  const isAlive = `grep -qs '^State:[[:space:]]*[^ZX[:space:]]' /proc/$p/status`;
   const lines = await shell(box, `for p in ${pids.join(' ')}; do if ${isAlive}; then echo $p; fi; done`);
   return lines.split('\n').filter((line) => line !== '');
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { collect, type JobsBox, shell, shellSpec, until, untilEnded } from './jobs-box.ts';
+import { collect, type JobsBox, python, shell, shellSpec, until, untilEnded } from './jobs-box.ts';
 
 /** Writes 5 MB of noise in pieces of odd sizes, for about a second and a half. */
 const NOISE = [
