@@ -1,6 +1,5 @@
 import { Buffer } from 'node:buffer';
 import { Readable, type Writable } from 'node:stream';
-
 import { GpuEvalError } from '../../core/errors.ts';
 import type { Chunk, ExecEnd, ExecOptions, ExecResult, StreamOptions } from '../../core/session.ts';
 import type { Command } from '../../core/shell.ts';
