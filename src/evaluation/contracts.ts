@@ -1,6 +1,6 @@
 import type { BenchmarkDescription, Grade, Outcome, Sample, WorkerSpec } from '../core/evaluation.ts';
 import type { Listener } from '../core/events.ts';
-import type { Json } from '../core/json.ts';
+import type { Json, JsonObject } from '../core/json.ts';
 import type { SandboxKind } from '../core/machine.ts';
 
 /**
@@ -19,6 +19,8 @@ export interface Benchmark {
   toGradeTask(sample: Sample, text: string): GradeTask;
   /** The benchmark's own solution, which must pass, and a broken copy of it, which must not; absent without reference solutions. */
   controls?(sample: Sample): { readonly reference: string; readonly broken: string };
+  /** Rows made from a seed, for a benchmark with a `generated` source: equal seed and count, equal rows. */
+  generate?(source: { readonly seed: number; readonly count: number }): readonly JsonObject[];
 }
 
 /** What has to be decided about one generation. An `answer` of null: none was found. */

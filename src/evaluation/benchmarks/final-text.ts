@@ -1,0 +1,17 @@
+/** Longest text in which an answer is looked for, in UTF-16 units; of a longer one only the end counts. */
+const MAX_SEARCHED = 200_000;
+
+/**
+ * What a model said after it had thought: the text behind the last `</think>`. A `<think>` that was never closed
+ * leaves nothing: the model was cut off before it answered.
+ */
+export function afterThinking(text: string): string {
+  const close = text.lastIndexOf('</think>');
+  if (close >= 0) return text.slice(close + '</think>'.length);
+  return /^\s*<think>/.test(text) ? '' : text;
+}
+
+/** The part of a text in which a final answer is looked for: thought left out, bounded, so that no text is slow to search. */
+export function searchedText(text: string): string {
+  return afterThinking(text).slice(-MAX_SEARCHED);
+}
