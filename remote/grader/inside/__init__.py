@@ -1,0 +1,1 @@
+"""What is run inside a sandbox; tagged.py on both sides of the wall."""

@@ -1,0 +1,71 @@
+"""One slot: `python grader slot`. Takes one task a line on stdin, grades it, answers one line on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from typing import Any, TextIO
+
+from .code_task import SandboxFailed, grade_code
+from .math_task import MathGrader
+from .packages import PackagesMissing
+from .sandbox import Kind, Sandbox, SandboxUnavailable
+from .selection import open_sandbox
+
+
+def die_with_parent() -> None:
+    """Asks the kernel to end us when our parent does (Linux); elsewhere the end of stdin does it."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    if os.getppid() == 1:
+        os._exit(1)
+
+
+class Slot:
+    """Grades tasks one after the other."""
+
+    def __init__(self, kind: Kind, cache: str) -> None:
+        self._sandbox: Sandbox = open_sandbox(kind, cache)
+        self._math = MathGrader(self._sandbox)
+
+    def _try(self, task: dict[str, Any]) -> dict[str, Any]:
+        return grade_code(self._sandbox, task) if task["kind"] == "code" else self._math.grade(task)
+
+    def grade(self, task: dict[str, Any]) -> dict[str, Any]:
+        """The verdict; a sandbox that fails gets a second chance, and then it is `sandbox_failed`."""
+        reason = ""
+        for _attempt in range(2):
+            try:
+                return self._try(task)
+            except (SandboxFailed, SandboxUnavailable) as error:
+                reason = str(error)
+            except PackagesMissing as error:
+                return {"verdict": "grader_failed", "reason": str(error)}
+        return {"verdict": "sandbox_failed", "reason": reason[:1000]}
+
+    def close(self) -> None:
+        """Ends what is kept open."""
+        self._math.close()
+        self._sandbox.close()
+
+
+def main(kind: Kind, cache: str, source: TextIO, sink: TextIO) -> None:
+    """Serves until stdin ends."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    slot = Slot(kind, cache)
+    try:
+        for line in source:
+            task = json.loads(line)
+            started = time.monotonic()
+            verdict = slot.grade(task)
+            took = round((time.monotonic() - started) * 1000)
+            print(json.dumps({"id": task["id"], **verdict, "duration_ms": took}), file=sink, flush=True)
+    finally:
+        slot.close()
