@@ -46,7 +46,7 @@ export function parseAnswer(body: string): Answer | null {
 
 const MAX_MESSAGE = 2000;
 const errorSchema = z.object({
-  error: z.union([z.string(), z.object({ message: z.string(), code: z.unknown().optional(), type: z.unknown() })]),
+  error: z.union([z.string(), z.object({ message: z.string() })]),
 });
 const flatErrorSchema = z.object({ message: z.string() });
 

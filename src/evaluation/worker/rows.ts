@@ -16,6 +16,7 @@ const jsonSchema: z.ZodType<Json> = z.json();
  *   or what the benchmark refuses.
  */
 export async function readSamples(task: WorkerTask, benchmark: Benchmark): Promise<ReadonlyMap<string, Sample>> {
+  await checkSha256(task);
   const samples = new Map<string, Sample>();
   const limit = task.limit ?? Number.POSITIVE_INFINITY;
   const bad = (line: number, why: string): GpuEvalError =>
@@ -40,35 +41,49 @@ export async function readSamples(task: WorkerTask, benchmark: Benchmark): Promi
     samples.set(sample.id, sample);
   };
 
-  const digest = createHash('sha256');
   let rest: Buffer[] = [];
-  try {
-    for await (const chunk of createReadStream(task.rowsPath, { highWaterMark: 1024 * 1024 })) {
-      const bytes = z.instanceof(Buffer).parse(chunk);
-      digest.update(bytes);
-      let from = 0;
-      for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, from)) {
-        take(Buffer.concat([...rest, bytes.subarray(from, end)]));
-        rest = [];
-        from = end + 1;
-      }
-      if (from < bytes.length) rest.push(bytes.subarray(from));
+  for await (const bytes of readChunks(task)) {
+    let from = 0;
+    for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, from)) {
+      take(Buffer.concat([...rest, bytes.subarray(from, end)]));
+      rest = [];
+      from = end + 1;
     }
-  } catch (error) {
-    if (error instanceof GpuEvalError) throw error;
-    throw new GpuEvalError('dataset', `the rows of ${task.benchmark} cannot be read`, {
-      why: error instanceof Error ? error.message : String(error),
-      cause: error,
-    });
+    if (from < bytes.length) rest.push(bytes.subarray(from));
+    if (samples.size >= limit) break;
   }
   if (rest.length > 0) take(Buffer.concat(rest));
-  const sha256 = digest.digest('hex');
-  if (sha256 !== task.rowsSha256) {
-    throw new GpuEvalError('dataset', `the rows of ${task.benchmark} are not those that were asked for`, {
-      why: `${task.rowsPath} has sha256 ${sha256}, not ${task.rowsSha256}`,
-      hint: 'start the evaluation again: the rows are then sent anew',
-    });
-  }
   if (samples.size === 0) throw new GpuEvalError('dataset', `there are no rows in ${task.rowsPath}`);
   return samples;
+}
+
+/** Before a row is looked at: a damaged or changed file would be told as a strange row. */
+async function checkSha256(task: WorkerTask): Promise<void> {
+  const digest = createHash('sha256');
+  for await (const bytes of readChunks(task)) digest.update(bytes);
+  const sha256 = digest.digest('hex');
+  if (sha256 === task.rowsSha256) return;
+  throw new GpuEvalError('dataset', `the rows of ${task.benchmark} are not those that were asked for`, {
+    why: `${task.rowsPath} has sha256 ${sha256}, not ${task.rowsSha256}`,
+    hint: 'start the evaluation again: the rows are then sent anew',
+  });
+}
+
+async function* readChunks(task: WorkerTask): AsyncGenerator<Buffer> {
+  const stream = createReadStream(task.rowsPath, { highWaterMark: 1024 * 1024 });
+  const chunks = stream[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await chunks.next().catch((error: unknown) => {
+        throw new GpuEvalError('dataset', `the rows of ${task.benchmark} cannot be read`, {
+          why: error instanceof Error ? error.message : String(error),
+          cause: error,
+        });
+      });
+      if (next.done === true) return;
+      yield z.instanceof(Buffer).parse(next.value);
+    }
+  } finally {
+    stream.destroy();
+  }
 }
