@@ -161,6 +161,7 @@ class Wrapper:
                     os.close(handle)
 
     def launch(self) -> subprocess.Popen[bytes]:
+        """Runs the program in the environment of the login that asked, with the spec's variables over it."""
         argv = [native(word) for word in self.spec["argv"]]
         cwd = native(self.spec["cwd"])
         environment = {**os.environ, **{native(name): native(text) for name, text in self.spec["env"].items()}}

@@ -14,7 +14,7 @@ export const DEFAULT_RETRY: RetryPolicy = { limit: 45, firstDelayMs: 250, maxDel
 /** A connection that was lost, as it is told to whoever wants to show it. */
 export type Loss = { readonly error: GpuEvalError; readonly failures: number; readonly delayMs: number };
 
-export type PatienceParts = {
+type PatienceParts = {
   readonly policy: RetryPolicy;
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
   readonly onLost: (loss: Loss) => void;
