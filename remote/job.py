@@ -1,9 +1,9 @@
 """Detached jobs on this machine: work that outlives the login that asked for it.
 
-    python job.py start DIR [--request ID]                     a JobSpec (src/core/job.ts) as JSON on stdin
-    python job.py status DIR [DIR...]                          {"states": [JobState, ...]}
-    python job.py stop DIR --grace-ms N [--request ID]         a StopReport
-    python job.py follow FILE OFFSET --job DIR [--no-follow] [--identity ID]
+    python -B job.py start DIR [--request ID]                     a JobSpec (src/core/job.ts) as JSON on stdin
+    python -B job.py status DIR [DIR...]                          {"states": [JobState, ...]}
+    python -B job.py stop DIR --grace-ms N [--request ID]         a StopReport
+    python -B job.py follow FILE OFFSET --job DIR [--no-follow] [--identity ID]
 
 Each prints one JSON document on stdout; on failure that is {"error": {"reason": …, "message": …}} and the exit code is
 1. `follow` prints the file's bytes instead and speaks on stderr, in lines of JSON: {"following": …} at once,
@@ -22,12 +22,11 @@ from typing import Any
 
 # Also where the login's environment says PYTHONSAFEPATH; and this folder holds what was copied here, nothing else.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-sys.dont_write_bytecode = True
 
-from job_folder import JobError, parse_spec, read_state  # noqa: E402
-from job_follow import follow  # noqa: E402
-from job_stop import stop  # noqa: E402
-from job_wrapper import start  # noqa: E402
+from job_folder import JobError, parse_spec, read_state
+from job_follow import follow
+from job_stop import stop
+from job_wrapper import start
 
 SPEC_LIMIT = 16 << 20
 

@@ -10,7 +10,6 @@ lock        flock: one start or stop at a time
 from __future__ import annotations
 
 import contextlib
-import datetime
 import fcntl
 import json
 import os
@@ -35,8 +34,8 @@ class JobError(Exception):
 
 def now() -> str:
     """This moment in UTC, ISO 8601 with milliseconds."""
-    moment = datetime.datetime.now(datetime.timezone.utc)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    moment = time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{int(moment % 1 * 1000):03d}Z"
 
 
 def native(text: str) -> str:

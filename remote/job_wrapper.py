@@ -67,7 +67,7 @@ def detach(folder: pathlib.Path, spec: dict[str, Any], request: str | None, lock
             # The second fork can never get a controlling terminal, and its parent is nobody who waits for it.
             if os.fork() == 0:
                 wrapper.run(lock)
-        except BaseException as error:
+        except (OSError, JobError, ValueError) as error:
             wrapper.tell_parent({"reason": "wrapper_died", "message": f"the wrapper of {folder} failed: {error}"})
         finally:
             os._exit(0)

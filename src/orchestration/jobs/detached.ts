@@ -135,7 +135,8 @@ export class DetachedJobs implements Jobs {
   }
 
   #command(argv: readonly string[]) {
-    return { argv: [this.#options.python, this.#options.jobScript, ...argv] } as const;
+    // -B: a compiled module must not outlive the source that a later setup copies over it.
+    return { argv: [this.#options.python, '-B', this.#options.jobScript, ...argv] } as const;
   }
 
   #patience(signal: AbortSignal | undefined): Patience {

@@ -160,7 +160,7 @@ describe('a lost connection', () => {
       },
     ];
     const stream = (command: Command) => {
-      asked.push(command.argv.slice(2));
+      asked.push(command.argv.slice(3));
       const next = streams.shift();
       if (next === undefined) throw new Error('one stream too many');
       return next();
@@ -199,7 +199,7 @@ describe('an answer that was lost on its way', () => {
       sessionOf({
         exec: async (command, options) => {
           const answer = await local.exec(command, options);
-          const verb = command.argv[2] ?? '';
+          const verb = command.argv[3] ?? '';
           if (forgotten.has(verb)) return answer;
           forgotten.add(verb);
           throw lost();
