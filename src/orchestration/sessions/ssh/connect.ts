@@ -8,6 +8,8 @@ import { HostKeyCheck } from './host-key.ts';
 import { Identities } from './identities.ts';
 import type { ConnectDeps, Target } from './target.ts';
 
+export type { HostKeyQuestion } from './target.ts';
+
 export type Connection = { readonly client: Client };
 
 type Limits = { readonly connectMs: number; readonly keepaliveMs: number };

@@ -197,8 +197,14 @@ export async function converse<T>(
   const last = await ended;
   if ('error' in last) throw last.error;
   if (outcome.kind === 'aborted') throw interrupted(what);
-  if (isOurs) throw outcome.error;
+  if (isOurs) throw outcome.error instanceof GpuEvalError ? outcome.error : failedHere(what, outcome.error);
   throw endedEarly(box, what, last.end, stderr.text());
+}
+
+/** A full disk here, a folder where a file should be: the file system's own words are the best there are. */
+function failedHere(what: string, cause: unknown): GpuEvalError {
+  const why = showName(cause instanceof Error ? cause.message : String(cause));
+  return new GpuEvalError('transfer', `${what} failed on this side`, { why, cause });
 }
 
 function endedEarly(box: Box, what: string, end: Awaited<RunningCommand['ended']>, stderr: string): GpuEvalError {
