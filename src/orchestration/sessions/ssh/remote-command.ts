@@ -119,7 +119,11 @@ export function runningOver(channel: ClientChannel, parts: RemoteParts): Running
     end = code === null ? { kind: 'signaled', signal: signal ?? 'SIGKILL' } : { kind: 'exited', exitCode: code };
   });
   const ended = new Promise<CommandEnd>((resolve, reject) => {
-    channel.once('close', () => {
+    channel.once('close', (code: number | null | undefined, signal?: string) => {
+      // `exit` may have come before anybody listened, for a command that ends at once: ssh2 says it again here.
+      if (end === undefined && code !== undefined) {
+        end = code === null ? { kind: 'signaled', signal: signal ?? 'SIGKILL' } : { kind: 'exited', exitCode: code };
+      }
       isClosed = true;
       stdin.destroy();
       // No code and no signal: nobody told how it ended, which is never success.
