@@ -1,6 +1,6 @@
+import type { z } from 'zod';
 import type { RowSource } from '../../core/evaluation.ts';
 import type { Listener } from '../../core/events.ts';
-import type { JsonObject } from '../../core/json.ts';
 import type { Session } from '../../core/session.ts';
 
 /** What is used of an HTTP answer; undici's `fetch` gives it. */
@@ -47,10 +47,13 @@ export type PypiSource = Extract<RowSource, { kind: 'pypi' }>;
 /** A file of rows that lies on this machine, and its name for people. */
 export type RowsFile = { readonly path: string; readonly label: string };
 
+/** What run.json keeps of where rows came from: source, revision, hashes, licence. */
+export type Provenance = z.infer<z.ZodRecord<z.ZodString, z.ZodJSONSchema>>;
+
 /** Rows as a source has them: the files in the order of their rows, and what run.json keeps of where they came from. */
 export type Fetched = {
   readonly files: readonly RowsFile[];
-  readonly provenance: JsonObject;
+  readonly provenance: Provenance;
   /** Called with the number of rows once they are all read and good. */
   readonly accept?: (rows: number) => Promise<void>;
 };

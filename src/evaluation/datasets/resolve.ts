@@ -3,13 +3,12 @@ import { mkdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { GpuEvalError } from '../../core/errors.ts';
 import type { BenchmarkDescription, RowSource } from '../../core/evaluation.ts';
-import type { JsonObject } from '../../core/json.ts';
 import { writeAtomic } from '../../results/folder.ts';
 import { findBenchmark } from '../benchmarks/registry.ts';
 import type { Benchmark } from '../contracts.ts';
 import { sha256OfFile } from './blobs.ts';
 import { fetchFromHub } from './hub.ts';
-import type { Fetched, RowsOptions } from './options.ts';
+import type { Fetched, Provenance, RowsOptions } from './options.ts';
 import { fetchFromPypi } from './pypi.ts';
 import { type ReadRow, readRows } from './row-files.ts';
 
@@ -20,7 +19,7 @@ export type ResolvedRows = {
   readonly sha256: string;
   readonly rows: number;
   /** Where they came from, for run.json: source, revision, hashes. No path of this machine. */
-  readonly provenance: JsonObject;
+  readonly provenance: Provenance;
 };
 
 /**
