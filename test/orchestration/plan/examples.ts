@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Facts } from '../../../src/core/machine.ts';
+import { boxLayout } from '../../../src/orchestration/plan/layout.ts';
+import type { ServeRequest } from '../../../src/orchestration/plan/serve.ts';
+import type { SetupRequest } from '../../../src/orchestration/plan/setup.ts';
+import { TemplateSet } from '../../../src/orchestration/plan/templates.ts';
+
+const folder = new URL('../../../templates/', import.meta.url);
+
+/** The package's templates, as main.ts reads them. */
+export const ourTemplates = new Map(
+  readdirSync(folder).map((name) => [name, readFileSync(new URL(name, folder), 'utf8')]),
+);
+export const templates = TemplateSet.from(ourTemplates, null);
+export const layout = boxLayout('/home/eva/.gpu-eval');
+
+export const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** A small machine with nothing on it but Python. */
+export const bareFacts: Facts = {
+  os: 'linux',
+  arch: 'x86_64',
+  hostname: 'box',
+  user: 'eva',
+  isRoot: false,
+  home: '/home/eva',
+  cpuCount: 2,
+  memoryMiB: 8192,
+  diskFreeMiB: 100_000,
+  python: { path: '/usr/bin/python3', version: '3.11.7', hasVenv: true, hasPip: true },
+  node: null,
+  uv: null,
+  vllm: null,
+  gpus: [],
+  bubblewrap: null,
+};
+
+/** A rented box with four GPUs. */
+export const gpuFacts: Facts = {
+  ...bareFacts,
+  hostname: 'rented',
+  cpuCount: 64,
+  uv: '/usr/local/bin/uv',
+  node: { path: '/usr/bin/node', version: '22.1.0' },
+  gpus: [0, 1, 2, 3].map((index) => ({ index, name: 'NVIDIA A100-SXM4-80GB', memoryMiB: 81_920, driver: '570.1' })),
+  bubblewrap: { path: '/usr/bin/bwrap', works: true, reason: null },
+};
+
+export const engineConfig = {
+  engine: 'auto',
+  model: null,
+  servedModelName: null,
+  vllmCommand: null,
+  vllmVersion: null,
+} as const;
+
+export const serveConfig: ServeRequest['config'] = {
+  tp: null,
+  dtype: null,
+  maxModelLen: null,
+  engineArgs: [],
+  vllmCommand: null,
+  vllmVersion: null,
+  hfEndpoint: 'https://huggingface.co',
+  hfHubOffline: false,
+};
+
+export const setupConfig: SetupRequest['config'] = {
+  machine: 'local',
+  sandbox: 'auto',
+  vllmCommand: null,
+  vllmVersion: null,
+};

@@ -1,0 +1,95 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { chooseEngine } from '../../../src/orchestration/plan/engine.ts';
+import { planEvaluate } from '../../../src/orchestration/plan/evaluate.ts';
+import { planServe } from '../../../src/orchestration/plan/serve.ts';
+import { planSetup } from '../../../src/orchestration/plan/setup.ts';
+import type { PlannedFile } from '../../../src/orchestration/plan/types.ts';
+import { bareFacts, engineConfig, gpuFacts, hash, layout, serveConfig, setupConfig, templates } from './examples.ts';
+
+const script = (plan: { readonly files: readonly PlannedFile[] }): string =>
+  plan.files.find((file) => file.path.endsWith('.sh'))?.text ?? '';
+
+const vllm = chooseEngine({ ...engineConfig, model: 'Qwen/Qwen2.5-7B-Instruct' }, gpuFacts);
+const awkward = chooseEngine(
+  { ...engineConfig, model: "/data/it's a model; really", servedModelName: 'a b' },
+  gpuFacts,
+);
+const embedded = chooseEngine(engineConfig, bareFacts);
+const parts = { layout, templates, hash, port: 8000 };
+
+const goldens: Readonly<Record<string, string>> = {
+  'setup-bare-llamacpp.sh': script(
+    planSetup({
+      config: setupConfig,
+      facts: bareFacts,
+      layout,
+      templates,
+      needs: { engine: 'llamacpp', grader: true },
+    }),
+  ),
+  'setup-ssh-vllm.sh': script(
+    planSetup({
+      config: { ...setupConfig, machine: 'ssh', vllmVersion: '0.33.0' },
+      facts: gpuFacts,
+      layout,
+      templates,
+      needs: { engine: 'vllm', grader: true },
+    }),
+  ),
+  'serve-vllm-least.sh': script(planServe({ ...parts, ...vllm, config: serveConfig, facts: gpuFacts })),
+  'serve-vllm-most.sh': script(
+    planServe({
+      ...parts,
+      ...awkward,
+      facts: gpuFacts,
+      config: {
+        ...serveConfig,
+        tp: 4,
+        dtype: 'bfloat16',
+        maxModelLen: 32_768,
+        engineArgs: ['--enable-prefix-caching', '--override-generation-config', '{"top_k": 20}'],
+        vllmCommand: '~/vllm env/bin/vllm',
+        hfEndpoint: 'http://127.0.0.1:9999',
+        hfHubOffline: true,
+      },
+    }),
+  ),
+  'serve-llamacpp.sh': script(planServe({ ...parts, ...embedded, config: serveConfig, facts: bareFacts })),
+  'eval.sh': script(
+    planEvaluate({
+      config: { concurrency: 32, sandbox: 'auto' },
+      facts: bareFacts,
+      layout,
+      templates,
+      runId: 'r7',
+      runDir: '/home/eva/.gpu-eval/runs/r7',
+      writer: 'worker',
+      mode: 'evaluate',
+      baseUrl: 'http://127.0.0.1:8000/v1',
+      apiKeyPath: '/home/eva/.gpu-eval/secrets/server-key',
+      model: 'smollm2',
+      tasks: [],
+    }),
+  ),
+};
+
+const goldenPath = (name: string): string => fileURLToPath(new URL(`../../golden/${name}`, import.meta.url));
+const has = (program: string): boolean => spawnSync(program, ['--version']).status === 0;
+const unless = (program: string): string => (has(program) ? '' : ` (skipped: ${program} is not installed)`);
+
+describe('golden files', () => {
+  it.each(Object.keys(goldens))('%s', async (name) => {
+    await expect(goldens[name]).toMatchFileSnapshot(goldenPath(name));
+  });
+  it.skipIf(!has('bash')).each(Object.keys(goldens))(`%s is read by bash -n${unless('bash')}`, (name) => {
+    const read = spawnSync('bash', ['-n'], { input: goldens[name] ?? '', encoding: 'utf8' });
+    expect([read.status, read.stderr]).toEqual([0, '']);
+  });
+  it.skipIf(!has('shellcheck'))(`all of them satisfy shellcheck${unless('shellcheck')}`, () => {
+    for (const text of Object.values(goldens)) {
+      expect(() => execFileSync('shellcheck', ['--norc', '-'], { input: text, encoding: 'utf8' })).not.toThrow();
+    }
+  });
+});
