@@ -1,1 +1,1 @@
-"""Grades what a model wrote, with everything the model wrote kept inside a sandbox. Run as `python grader <command>`."""
+"""Grades what a model wrote, with all of it kept inside a sandbox. Run as `python grader <command>`."""

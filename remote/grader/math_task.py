@@ -1,4 +1,4 @@
-"""Mathematical answers, compared by math-verify in a guest that is kept open and replaced when it hangs or grows old."""
+"""Mathematical answers, compared by math-verify in a guest that is kept open, and replaced when it hangs or is old."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class MathGrader:
         return reply
 
     def grade(self, task: dict[str, Any]) -> dict[str, Any]:
-        """The verdict on `task` (answer or None, text, target, time_limit_s): decided, or grader_failed after a second try."""
+        """The verdict on `task` (answer or None, text, target, time_limit_s): decided, or grader_failed."""
         limit_s = float(task.get("time_limit_s") or 10.0)
         reason = ""
         for _attempt in range(2):

@@ -1,4 +1,4 @@
-"""No sandbox: a child process of the same user, with limits on time and memory and nothing else. By explicit word only."""
+"""No sandbox: a child process of the same user, with limits on time and memory. By explicit word only."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The benchmark's own test, run in a trusted process of its own, far from the program that it tests.
 
-`candidate` is a stub: it sends its arguments away and gets back plain values of exact types, so that nothing the program
-returns can compare equal to what it is not. The child has one socket to its slot and is killed at the time limit.
+`candidate` is a stub: it sends its arguments away and gets back plain values of exact types, so that nothing the
+program returns can compare equal to what it is not. One socket leads to its slot, which kills it at the time limit.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from .channel import Channel, ChannelClosed, ChannelTimeout
 from .inside import tagged
+from .lifetime import die_with_parent
 
 MEMORY_BYTES = 2 * 1024 * 1024 * 1024
 _TEST_NAME = "<test>"
@@ -97,7 +98,10 @@ def _failed_line(error: BaseException, test: str) -> str:
 
 
 def run_test(prompt: str, test: str, entry_point: str, channel: Channel) -> tuple[str, str]:
-    """Runs HumanEval's `check(candidate)`; the prompt's helpers are there, its entry point is the stub. (verdict, reason)"""
+    """Runs HumanEval's `check(candidate)`; the prompt's helpers are there, its entry point is the stub.
+
+    Returns the verdict and the reason.
+    """
     candidate = _stub(channel)
     names: dict[str, Any] = {"__name__": "test"}
     try:
@@ -127,6 +131,7 @@ def run_test(prompt: str, test: str, entry_point: str, channel: Channel) -> tupl
 def child_main(prompt: str, test: str, entry_point: str, channel: Channel, wall_s: float) -> NoReturn:
     """The forked child: limits, silence, the test, one verdict, the end."""
     try:
+        die_with_parent()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         cpu_s = int(wall_s) + 2

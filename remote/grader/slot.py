@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import sys
 import time
 from typing import Any, TextIO
 
 from .code_task import SandboxFailed, grade_code
+from .lifetime import die_with_parent
 from .math_task import MathGrader
 from .packages import PackagesMissing
 from .sandbox import Kind, Sandbox, SandboxUnavailable
 from .selection import open_sandbox
-
-
-def die_with_parent() -> None:
-    """Asks the kernel to end us when our parent does (Linux); elsewhere the end of stdin does it."""
-    if not sys.platform.startswith("linux"):
-        return
-    import ctypes
-
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-    if os.getppid() == 1:
-        os._exit(1)
 
 
 class Slot:

@@ -1,4 +1,4 @@
-"""CPython for WASI in wasmtime: no system calls at all but those that the host answers. Works without root, anywhere."""
+"""CPython for WASI in wasmtime: no system calls but those that the host answers. Works without root."""
 
 from __future__ import annotations
 

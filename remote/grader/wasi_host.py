@@ -1,4 +1,4 @@
-"""The process in which WASI guests live, one after the other: `python grader wasi-host`. Its channel is stdin and stdout.
+"""The process in which WASI guests live, one after the other: `python grader wasi-host`. It talks on stdin and stdout.
 
 In: S order, R answer to the guest's call, X let it go. Out: H ready, F why not, M the guest's call, E how it ended.
 """
@@ -15,6 +15,7 @@ import threading
 from typing import BinaryIO
 
 from . import packages
+from .lifetime import die_with_parent
 from .sandbox import INSIDE
 
 MAX_FRAME = 4 * 1024 * 1024 + 16
@@ -111,6 +112,7 @@ class _Host:
 
 def main(cache: str) -> None:
     """Loads the runtime, says so, and serves guests until stdin ends."""
+    die_with_parent()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nothing but frames goes to our owner

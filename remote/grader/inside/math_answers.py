@@ -1,4 +1,4 @@
-"""Compares answers with math-verify, inside a sandbox: its parsers read what a model wrote, and sympy can be made to hang.
+"""Compares answers with math-verify, inside a sandbox: its parsers read foreign text, and sympy can be made to hang.
 
 Kept open over many tasks. math-verify's own time-outs are off: we are killed from outside instead.
 """

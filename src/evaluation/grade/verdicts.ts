@@ -1,0 +1,79 @@
+import type { SandboxKind } from '../../core/machine.ts';
+import type { GradeTask, Verdict } from '../contracts.ts';
+import type { PythonTask, PythonVerdict } from './messages.ts';
+
+const MAX_PROGRAM_CHARACTERS = 1024 * 1024;
+
+const WORDS = {
+  passed: 'passed',
+  failed: 'failed',
+  runtime_error: 'runtime error',
+  did_not_compile: 'did not compile',
+  timed_out: 'timed out',
+  out_of_memory: 'out of memory',
+} as const;
+
+/** What needs no Python: a task that its benchmark has decided, and a program that is too large to be one. */
+export function decideHere(task: GradeTask): Verdict | null {
+  if (task.kind === 'decided') {
+    const { score, answer, reason } = task;
+    const outcome = score >= 1 ? 'correct' : answer === null ? 'no_answer' : 'wrong';
+    return {
+      grade: { kind: 'graded', score, answer, reason },
+      outcome,
+      grader: 'exact',
+      sandbox: null,
+      durationMs: 0,
+    };
+  }
+  if (task.kind === 'code' && task.program.length > MAX_PROGRAM_CHARACTERS) {
+    const reason = `did not compile: a program of ${task.program.length} characters is longer than what is run`;
+    return {
+      grade: { kind: 'graded', score: 0, answer: null, reason },
+      outcome: 'wrong',
+      grader: 'code',
+      sandbox: null,
+      durationMs: 0,
+    };
+  }
+  return null;
+}
+
+/** A verdict of the Python grader, as it is recorded. */
+export function toVerdict(task: PythonTask, said: PythonVerdict, sandbox: SandboxKind): Verdict {
+  const common = { grader: task.kind, sandbox, durationMs: said.duration_ms } as const;
+  switch (said.verdict) {
+    case 'decided': {
+      const { score, answer, reason } = said;
+      const outcome = score === 1 ? 'correct' : answer === null ? 'no_answer' : 'wrong';
+      return { grade: { kind: 'graded', score, answer, reason }, outcome, ...common };
+    }
+    case 'sandbox_failed':
+    case 'grader_failed':
+      return {
+        grade: { kind: 'ungraded', reason: said.verdict, detail: said.reason },
+        outcome: 'grader_failure',
+        ...common,
+      };
+    default: {
+      const passed = said.verdict === 'passed';
+      const reason = passed ? 'passed' : `${WORDS[said.verdict]}: ${said.reason}`;
+      return {
+        grade: { kind: 'graded', score: passed ? 1 : 0, answer: null, reason },
+        outcome: passed ? 'correct' : 'wrong',
+        ...common,
+      };
+    }
+  }
+}
+
+/** Our own failure, after all that was tried. */
+export function ungraded(task: PythonTask, sandbox: SandboxKind, detail: string): Verdict {
+  return {
+    grade: { kind: 'ungraded', reason: 'grader_failed', detail },
+    outcome: 'grader_failure',
+    grader: task.kind,
+    sandbox,
+    durationMs: 0,
+  };
+}
