@@ -1,0 +1,378 @@
+/**
+ * Every key of the config as plain data: what the schema, the command line, `--help`, the documents and .env.example are
+ * made from. It loads nothing, so that `--help` is quick; src/config/schema.ts adds the types.
+ */
+export type KeyKind =
+  | 'text'
+  /** A path on this machine; a leading `~/` is the home folder. */
+  | 'path'
+  | 'url'
+  | 'integer'
+  | 'number'
+  | 'boolean'
+  | 'choice'
+  /** Names, separated by commas or given again and again. */
+  | 'list'
+  /** NAME=PATH, separated by commas or given again and again. */
+  | 'pairs'
+  /** Words that are passed on, e.g. to vLLM: what follows `--`. */
+  | 'words';
+
+export type KeyGroup = 'machine' | 'server' | 'evaluation' | 'output' | 'data sets' | 'secrets';
+
+export type KeySpec = {
+  readonly kind: KeyKind;
+  readonly group: KeyGroup;
+  /** For people; a whole sentence without its full stop. */
+  readonly description: string;
+  readonly default: string | number | boolean | null | readonly string[] | Readonly<Record<string, string>>;
+  /** What stands for the value in help: `PATH`. */
+  readonly metavar?: string;
+  readonly choices?: readonly string[];
+  readonly min?: number;
+  readonly max?: number;
+  /** Names in the environment and in .env; the first that is set counts. Default: GPU_EVAL_ and the key's name. */
+  readonly env?: readonly string[];
+  /** Names from the seed system that count only where REMOTE_SERVER stands in the same place. */
+  readonly envBesideRemoteServer?: readonly string[];
+  /** Never a flag, never in gpu-eval.yaml, shown as ***. */
+  readonly secret?: true;
+  /** Not a flag of its own: it is what follows `--`. */
+  readonly afterDashes?: true;
+};
+
+export const KEYS = {
+  machine: {
+    kind: 'choice',
+    group: 'machine',
+    choices: ['local', 'ssh'],
+    default: 'local',
+    description: 'Where to work; ssh where a host is set, else local',
+  },
+  host: {
+    kind: 'text',
+    group: 'machine',
+    metavar: 'HOST',
+    default: null,
+    env: ['GPU_EVAL_HOST', 'REMOTE_SERVER'],
+    description: 'The box: user@host, user@host:port, [v6]:port, ssh://… or an alias of the ssh config',
+  },
+  user: { kind: 'text', group: 'machine', metavar: 'NAME', default: null, description: 'User to log in as' },
+  port: {
+    kind: 'integer',
+    group: 'machine',
+    metavar: 'PORT',
+    min: 1,
+    max: 65_535,
+    default: null,
+    envBesideRemoteServer: ['PORT'],
+    description: 'Port of ssh on the box',
+  },
+  identity: {
+    kind: 'path',
+    group: 'machine',
+    metavar: 'FILE',
+    default: null,
+    description: 'Private key to log in with; else the agent and the keys of the ssh config',
+  },
+  sshConfig: {
+    kind: 'path',
+    group: 'machine',
+    metavar: 'FILE',
+    default: null,
+    description: 'ssh config to read instead of ~/.ssh/config',
+  },
+  knownHosts: {
+    kind: 'path',
+    group: 'machine',
+    metavar: 'FILE',
+    default: null,
+    description: 'known_hosts file to check the box against instead of ~/.ssh/known_hosts',
+  },
+  acceptNewHostKey: {
+    kind: 'boolean',
+    group: 'machine',
+    default: false,
+    description: 'Trust a host key that was never seen; a changed one is refused all the same',
+  },
+  boxDir: {
+    kind: 'text',
+    group: 'machine',
+    metavar: 'DIR',
+    default: null,
+    description: 'Folder on the box for everything of ours; else ~/.gpu-eval there',
+  },
+  python: {
+    kind: 'text',
+    group: 'machine',
+    metavar: 'PATH',
+    default: null,
+    description: 'Python 3.10 or newer on the machine; else the first that is found there',
+  },
+  model: {
+    kind: 'text',
+    group: 'server',
+    metavar: 'MODEL',
+    default: null,
+    envBesideRemoteServer: ['MODEL'],
+    description: 'Hugging Face id, or a folder or GGUF file on the machine',
+  },
+  servedModelName: {
+    kind: 'text',
+    group: 'server',
+    metavar: 'NAME',
+    default: null,
+    description: 'Name under which the server lists the model',
+  },
+  engine: {
+    kind: 'choice',
+    group: 'server',
+    choices: ['auto', 'vllm', 'llamacpp'],
+    default: 'auto',
+    description: 'What serves the model; auto is vLLM where there is a GPU, else llama.cpp',
+  },
+  baseUrl: {
+    kind: 'url',
+    group: 'server',
+    metavar: 'URL',
+    default: null,
+    description: 'OpenAI-compatible endpoint that runs already, e.g. http://127.0.0.1:8000/v1',
+  },
+  serverPort: {
+    kind: 'integer',
+    group: 'server',
+    metavar: 'PORT',
+    min: 1,
+    max: 65_535,
+    default: null,
+    description: "Port of the model server on the machine's loopback; else a free one",
+  },
+  tp: {
+    kind: 'integer',
+    group: 'server',
+    metavar: 'N',
+    min: 1,
+    max: 1024,
+    default: null,
+    description: 'Tensor parallel size: how many GPUs share the model; else all of them',
+  },
+  dtype: {
+    kind: 'text',
+    group: 'server',
+    metavar: 'TYPE',
+    default: null,
+    description: 'Type of the weights as vLLM names it, e.g. bfloat16',
+  },
+  maxModelLen: {
+    kind: 'integer',
+    group: 'server',
+    metavar: 'TOKENS',
+    min: 1,
+    default: null,
+    description: 'Longest prompt and answer together, in tokens',
+  },
+  engineArgs: {
+    kind: 'words',
+    group: 'server',
+    metavar: 'ARGS',
+    default: [],
+    afterDashes: true,
+    description: 'What follows -- goes to the engine word for word',
+  },
+  vllmVersion: {
+    kind: 'text',
+    group: 'server',
+    metavar: 'VERSION',
+    default: null,
+    description: 'Version of vLLM that setup installs',
+  },
+  vllmCommand: {
+    kind: 'text',
+    group: 'server',
+    metavar: 'PATH',
+    default: null,
+    description: 'A vllm of your own on the machine, instead of the one that setup installs',
+  },
+  suite: {
+    kind: 'text',
+    group: 'evaluation',
+    metavar: 'NAME',
+    default: null,
+    description: 'A named list of benchmarks: demo, quick, all; see gpu-eval benchmarks',
+  },
+  benchmark: {
+    kind: 'list',
+    group: 'evaluation',
+    metavar: 'NAME',
+    default: [],
+    description: 'A benchmark; several by commas or by giving the flag again',
+  },
+  data: {
+    kind: 'pairs',
+    group: 'evaluation',
+    metavar: 'NAME=FILE',
+    default: {},
+    description: "A benchmark's rows from a local file (jsonl or parquet); can be given again",
+  },
+  limit: {
+    kind: 'integer',
+    group: 'evaluation',
+    metavar: 'N',
+    min: 1,
+    default: null,
+    description: 'Only the first N questions of each benchmark',
+  },
+  n: {
+    kind: 'integer',
+    group: 'evaluation',
+    metavar: 'N',
+    min: 1,
+    max: 100_000,
+    default: null,
+    description: 'Samples a question; else 1',
+  },
+  temperature: {
+    kind: 'number',
+    group: 'evaluation',
+    metavar: 'T',
+    min: 0,
+    max: 100,
+    default: null,
+    description: "Sampling temperature; else the benchmark's own",
+  },
+  topP: {
+    kind: 'number',
+    group: 'evaluation',
+    metavar: 'P',
+    min: 0,
+    max: 1,
+    default: null,
+    description: "Nucleus sampling; else the benchmark's own",
+  },
+  maxTokens: {
+    kind: 'integer',
+    group: 'evaluation',
+    metavar: 'TOKENS',
+    min: 1,
+    default: null,
+    description: "Longest answer in tokens; else the benchmark's own",
+  },
+  seed: {
+    kind: 'integer',
+    group: 'evaluation',
+    metavar: 'N',
+    min: 0,
+    default: null,
+    description: "Seed of the sampling; else the benchmark's own",
+  },
+  systemPrompt: {
+    kind: 'text',
+    group: 'evaluation',
+    metavar: 'TEXT',
+    default: null,
+    description: 'System prompt put before each question',
+  },
+  concurrency: {
+    kind: 'integer',
+    group: 'evaluation',
+    metavar: 'N',
+    min: 1,
+    max: 65_536,
+    default: 32,
+    description: 'Requests in flight at once',
+  },
+  sandbox: {
+    kind: 'choice',
+    group: 'evaluation',
+    choices: ['auto', 'bubblewrap', 'wasi', 'none'],
+    default: 'auto',
+    description: 'Where programs that the model wrote run; auto is the strongest that works there',
+  },
+  run: {
+    kind: 'path',
+    group: 'output',
+    metavar: 'DIR',
+    default: null,
+    description: 'The run folder here; else the unfinished run that was asked the same, else a new one below ./runs',
+  },
+  templates: {
+    kind: 'path',
+    group: 'output',
+    metavar: 'DIR',
+    default: null,
+    description: 'Folder of your own templates, which replace ours by name; see gpu-eval templates',
+  },
+  hfEndpoint: {
+    kind: 'url',
+    group: 'data sets',
+    metavar: 'URL',
+    default: 'https://huggingface.co',
+    env: ['GPU_EVAL_HF_ENDPOINT', 'HF_ENDPOINT'],
+    description: 'The hub that data sets come from',
+  },
+  hfHubOffline: {
+    kind: 'boolean',
+    group: 'data sets',
+    default: false,
+    env: ['GPU_EVAL_HF_HUB_OFFLINE', 'HF_HUB_OFFLINE'],
+    description: 'Ask no hub: only what is cached',
+  },
+  openaiApiKey: {
+    kind: 'text',
+    group: 'secrets',
+    default: null,
+    secret: true,
+    env: ['GPU_EVAL_API_KEY', 'OPENAI_API_KEY'],
+    description: 'Key for the endpoint of --base-url',
+  },
+  hfToken: {
+    kind: 'text',
+    group: 'secrets',
+    default: null,
+    secret: true,
+    env: ['GPU_EVAL_HF_TOKEN', 'HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN'],
+    description:
+      "Hugging Face token for gated models and data sets (read-only, fine-grained is best); else that of Hugging Face's own login",
+  },
+} as const satisfies Record<string, KeySpec>;
+
+export type ConfigKey = keyof typeof KEYS;
+export const CONFIG_KEYS = Object.keys(KEYS) as readonly ConfigKey[];
+
+export const specOf = (key: ConfigKey): KeySpec => KEYS[key];
+
+/** `maxModelLen` → `max-model-len`: the flag without its dashes, and the key in gpu-eval.yaml. */
+export const kebabName = (key: ConfigKey): string => key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** Names in the environment and in .env that always count, the first that is set before the others. */
+export function envNames(key: ConfigKey): readonly string[] {
+  return specOf(key).env ?? [`GPU_EVAL_${kebabName(key).toUpperCase().replaceAll('-', '_')}`];
+}
+
+/** What a value must be, in words that fit behind `wants`. */
+export function expectation(key: ConfigKey): string {
+  const { kind, min, max, choices } = specOf(key);
+  const range = `${min === undefined ? '' : ` from ${min}`}${max === undefined ? ' on' : ` to ${max}`}`;
+  switch (kind) {
+    case 'integer':
+      return `a whole number${range}`;
+    case 'number':
+      return `a number${range}`;
+    case 'boolean':
+      return 'true or false';
+    case 'choice':
+      return `one of ${choices?.join(', ') ?? ''}`;
+    case 'url':
+      return 'a URL that begins with http:// or https:// and holds no password';
+    case 'path':
+      return 'a path';
+    case 'list':
+      return 'a list of names';
+    case 'pairs':
+      return 'NAME=FILE';
+    case 'words':
+      return 'a list of words';
+    case 'text':
+      return 'text';
+  }
+}

@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { type ConfigKey, KEYS, specOf } from './keys.ts';
+
+/** Attaches to a type what is known of its key: default, description, names, group, whether it is secret. */
+const field = <S extends z.ZodType>(key: ConfigKey, schema: S): S => schema.meta({ ...KEYS[key] });
+
+const text = z.string().min(1);
+const integer = (key: ConfigKey): z.ZodNumber => {
+  const { min, max } = specOf(key);
+  return z
+    .int()
+    .min(min ?? Number.MIN_SAFE_INTEGER)
+    .max(max ?? Number.MAX_SAFE_INTEGER);
+};
+const httpUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine((url) => !hasPassword(url))
+  .transform((url) => url.replace(/\/+$/, ''));
+
+/** A password in a URL would end in logs and run folders. */
+function hasPassword(url: string): boolean {
+  try {
+    const { username, password } = new URL(url);
+    return username !== '' || password !== '';
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The config: one schema. Each field carries its {@link KEYS} entry as zod metadata. `null` is a value that was not
+ * given. Counts are samples or questions, lengths are tokens, paths are as they were given with `~/` filled in.
+ */
+export const configSchema = z.strictObject({
+  machine: field('machine', z.enum(KEYS.machine.choices)),
+  host: field('host', text.nullable()),
+  user: field('user', text.nullable()),
+  port: field('port', integer('port').nullable()),
+  identity: field('identity', text.nullable()),
+  sshConfig: field('sshConfig', text.nullable()),
+  knownHosts: field('knownHosts', text.nullable()),
+  acceptNewHostKey: field('acceptNewHostKey', z.boolean()),
+  boxDir: field('boxDir', text.nullable()),
+  python: field('python', text.nullable()),
+  model: field('model', text.nullable()),
+  servedModelName: field('servedModelName', text.nullable()),
+  engine: field('engine', z.enum(KEYS.engine.choices)),
+  baseUrl: field('baseUrl', httpUrl.nullable()),
+  serverPort: field('serverPort', integer('serverPort').nullable()),
+  tp: field('tp', integer('tp').nullable()),
+  dtype: field('dtype', text.nullable()),
+  maxModelLen: field('maxModelLen', integer('maxModelLen').nullable()),
+  engineArgs: field('engineArgs', z.array(z.string())),
+  vllmVersion: field('vllmVersion', text.nullable()),
+  vllmCommand: field('vllmCommand', text.nullable()),
+  suite: field('suite', text.nullable()),
+  benchmark: field('benchmark', z.array(text)),
+  data: field('data', z.record(text, text)),
+  limit: field('limit', integer('limit').nullable()),
+  n: field('n', integer('n').nullable()),
+  temperature: field('temperature', z.number().min(KEYS.temperature.min).max(KEYS.temperature.max).nullable()),
+  topP: field('topP', z.number().min(KEYS.topP.min).max(KEYS.topP.max).nullable()),
+  maxTokens: field('maxTokens', integer('maxTokens').nullable()),
+  seed: field('seed', integer('seed').nullable()),
+  systemPrompt: field('systemPrompt', z.string().nullable()),
+  concurrency: field('concurrency', integer('concurrency')),
+  sandbox: field('sandbox', z.enum(KEYS.sandbox.choices)),
+  run: field('run', text.nullable()),
+  templates: field('templates', text.nullable()),
+  hfEndpoint: field('hfEndpoint', httpUrl),
+  hfHubOffline: field('hfHubOffline', z.boolean()),
+  openaiApiKey: field('openaiApiKey', text.nullable()),
+  hfToken: field('hfToken', text.nullable()),
+} satisfies Record<ConfigKey, z.ZodType>);
+
+/** Everything that can be set, read once at the start and handed down. */
+export type Config = z.infer<typeof configSchema>;

@@ -1,0 +1,88 @@
+import { GpuEvalError } from '../core/errors.ts';
+import { type ConfigKey, expectation, specOf } from './keys.ts';
+import { configSchema } from './schema.ts';
+import { splitWords } from './words.ts';
+
+/** A value where it was found. `text`: flags, the environment and .env know only text; yaml knows kinds. */
+export type Found = {
+  readonly value: unknown;
+  readonly isText: boolean;
+  /** `--tp`, `GPU_EVAL_TP (environment)`, `tp (gpu-eval.yaml:3)`. */
+  readonly where: string;
+};
+
+const TRUE = /^(1|true|yes|on)$/i;
+const FALSE = /^(0|false|no|off)$/i;
+
+/**
+ * The value of a key as the schema has it.
+ * @throws {GpuEvalError} `config` that names the place, what was found there and what it must be.
+ */
+export function readValue(key: ConfigKey, found: Found): unknown {
+  const candidate = found.isText ? fromText(key, found.value) : fromYaml(key, found.value);
+  const parsed = candidate === undefined ? null : configSchema.shape[key].safeParse(candidate);
+  if (parsed?.success === true && parsed.data !== null) return parsed.data;
+  throw wrongKind(key, found);
+}
+
+function wrongKind(key: ConfigKey, found: Found): GpuEvalError {
+  const { secret, kind } = specOf(key);
+  const seen = secret === true ? 'something else' : shown(found.value);
+  const isUnquoted = !found.isText && (kind === 'text' || kind === 'path') && typeof found.value !== 'object';
+  return new GpuEvalError('config', `${found.where} wants ${expectation(key)}`, {
+    why: `it is ${seen}`,
+    hint: isUnquoted ? `put it in quotes: "${String(found.value)}"` : 'gpu-eval config shows every value',
+  });
+}
+
+const shown = (value: unknown): string =>
+  Array.isArray(value) && value.length > 1
+    ? `given ${value.length} times`
+    : (JSON.stringify(value) ?? 'nothing').slice(0, 120);
+
+/** Text in the form of the key's kind; undefined where it has none. */
+function fromText(key: ConfigKey, value: unknown): unknown {
+  const { kind } = specOf(key);
+  if (kind === 'boolean') {
+    if (typeof value === 'boolean') return value;
+    const word = typeof value === 'string' ? value.trim() : '';
+    return TRUE.test(word) ? true : FALSE.test(word) ? false : undefined;
+  }
+  if (kind === 'words') return Array.isArray(value) ? value : splitWords(String(value));
+  if (kind === 'list' || kind === 'pairs') {
+    const parts = (Array.isArray(value) ? value : [value]).flatMap((part) =>
+      typeof part === 'string' ? splitList(part) : [part],
+    );
+    return kind === 'list' ? parts : toPairs(parts);
+  }
+  if (typeof value !== 'string') return undefined;
+  if (kind === 'integer') return /^\s*[+-]?\d+\s*$/.test(value) ? Number(value) : undefined;
+  if (kind === 'number') return /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(value) ? Number(value) : undefined;
+  return key === 'systemPrompt' ? value : value.trim();
+}
+
+const splitList = (text: string): readonly string[] =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+
+function toPairs(parts: readonly unknown[]): Record<string, string> | undefined {
+  const pairs: [string, string][] = [];
+  for (const part of parts) {
+    const equals = typeof part === 'string' ? part.indexOf('=') : -1;
+    if (typeof part !== 'string' || equals < 1 || equals === part.length - 1) return undefined;
+    pairs.push([part.slice(0, equals).trim(), part.slice(equals + 1).trim()]);
+  }
+  return pairs.length === 0 || new Set(pairs.map(([name]) => name)).size < pairs.length
+    ? undefined
+    : Object.fromEntries(pairs);
+}
+
+/** YAML knows kinds, so they must be right; a single name may stand for a list of one. */
+function fromYaml(key: ConfigKey, value: unknown): unknown {
+  const { kind } = specOf(key);
+  if (kind === 'list' && typeof value === 'string') return splitList(value);
+  if (kind === 'words' && typeof value === 'string') return splitWords(value);
+  return value;
+}
