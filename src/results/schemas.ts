@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Generation, GenerationKey, GradeRecord } from '../core/evaluation.ts';
+import type { Generation, GradeRecord } from '../core/evaluation.ts';
 import type { RunEvent } from '../core/events.ts';
 
 /**
@@ -12,7 +12,7 @@ const shortText = z.string().max(64 * 1024);
 const count = z.number().int().nonnegative();
 const time = z.string().max(40);
 
-export const originSchema = z.enum(['model', 'reference', 'broken']);
+const originSchema = z.enum(['model', 'reference', 'broken']);
 const sandboxSchema = z.enum(['bubblewrap', 'wasi', 'none']);
 const outcomeSchema = z.enum([
   'correct',
@@ -33,8 +33,6 @@ const keyShape = {
   index: count,
   requestHash: z.string().regex(/^[0-9a-f]{64}$/),
 };
-export const keySchema: z.ZodType<GenerationKey> = z.object(keyShape);
-
 /** One line of generations.jsonl. */
 export const generationSchema: z.ZodType<Generation> = z.object({
   ...keyShape,

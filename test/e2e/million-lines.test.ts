@@ -1,19 +1,19 @@
 import { execFile } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 import { aGeneration, sha256 } from '../fixtures/evaluation.ts';
+import { temporaryFolder } from '../fixtures/run.ts';
 
 const LINES = 1_000_000;
 
 describe('a million lines', () => {
   it('are read for resuming in less than 300 MB', async () => {
-    const dir = await mkdtemp(join(tmpdir(), 'gpu-eval-million-'));
+    const dir = await temporaryFolder();
     const part = join(dir, 'parts', 'box');
     await mkdir(part, { recursive: true });
     await pipeline(
@@ -42,7 +42,6 @@ describe('a million lines', () => {
     });
     const { stdout } = await promisify(execFile)(process.execPath, [bundle], { timeout: 250_000 });
     const { keys, rssMiB } = JSON.parse(stdout);
-    await rm(dir, { recursive: true });
     expect(keys).toBe(LINES);
     expect(rssMiB).toBeLessThan(300);
   });

@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mergeParts } from '../../src/results/merge.ts';
 import { generationSchema, gradeRecordSchema } from '../../src/results/schemas.ts';
 import { type ChatServer, startChatServer } from '../fixtures/chat-server.ts';
-import { makeRun } from '../fixtures/evaluation.ts';
+import { makeRun } from '../fixtures/run.ts';
 
 const KILLS = 20;
 let bundle = '';
@@ -31,6 +31,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
   await server?.close();
+  await rm(dirname(bundle), { recursive: true, force: true });
 });
 
 function start(specPath: string): { child: ChildProcess; ended: Promise<{ code: number | null; stderr: string }> } {

@@ -1,5 +1,4 @@
-import { appendFile, mkdtemp, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Generation, GradeRecord } from '../../src/core/evaluation.ts';
@@ -8,11 +7,12 @@ import { compareNatural } from '../../src/results/keys.ts';
 import { mergeParts } from '../../src/results/merge.ts';
 import { openPart } from '../../src/results/part.ts';
 import { aGeneration, aGrade, sha256 } from '../fixtures/evaluation.ts';
+import { temporaryFolder } from '../fixtures/run.ts';
 
 type Parts = Record<string, { generations?: Generation[]; grades?: GradeRecord[] }>;
 
 async function folderOf(parts: Parts): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), 'gpu-eval-merge-'));
+  const dir = await temporaryFolder();
   for (const [writer, { generations = [], grades = [] }] of Object.entries(parts)) {
     const part = await openPart(dir, writer, systemClock);
     for (const generation of generations) await part.appendGeneration(generation);
@@ -105,7 +105,7 @@ describe('the merge', () => {
   });
 
   it('of nothing is empty files', async () => {
-    const dir = await mkdtemp(join(tmpdir(), 'gpu-eval-merge-'));
+    const dir = await temporaryFolder();
     await mergeParts(dir);
     expect(await read(dir, 'grades.jsonl')).toBe('');
   });

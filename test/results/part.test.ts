@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { appendFile, mkdir, mkdtemp, readFile, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/core/clock.ts';
@@ -13,8 +12,9 @@ import { acquireLock } from '../../src/results/lock.ts';
 import { openPart } from '../../src/results/part.ts';
 import { eventLineSchema } from '../../src/results/schemas.ts';
 import { aGeneration, aGrade } from '../fixtures/evaluation.ts';
+import { temporaryFolder } from '../fixtures/run.ts';
 
-const folder = (): Promise<string> => mkdtemp(join(tmpdir(), 'gpu-eval-part-'));
+const folder = temporaryFolder;
 const never = (line: unknown): void => expect.unreachable(JSON.stringify(line));
 
 describe('a part', () => {

@@ -1,6 +1,3 @@
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Generation, GradeRecord, Outcome } from '../../src/core/evaluation.ts';
 import { systemClock } from '../../src/evaluation/worker/clock.ts';
@@ -9,6 +6,7 @@ import { openPart } from '../../src/results/part.ts';
 import type { ManifestTask, RunManifest } from '../../src/results/schemas.ts';
 import { summarizeRun } from '../../src/results/summary.ts';
 import { aGeneration, aGrade } from '../fixtures/evaluation.ts';
+import { temporaryFolder } from '../fixtures/run.ts';
 
 /** One sample as [question, index, score], score null: not graded; or with an outcome of its own. */
 type Row = readonly [
@@ -58,7 +56,7 @@ async function summaryOf(
   rows: readonly Row[],
   controls: readonly (readonly ['reference' | 'broken', question: number, score: number])[] = [],
 ) {
-  const dir = await mkdtemp(join(tmpdir(), 'gpu-eval-summary-'));
+  const dir = await temporaryFolder();
   const part = await openPart(dir, 'box', systemClock);
   const add = async (
     key: Partial<Generation>,

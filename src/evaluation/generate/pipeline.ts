@@ -62,6 +62,7 @@ export const missingKey = (key: Pick<GenerationKey, 'benchmark' | 'variant'>): s
 export async function runPipeline(parts: PipelineParts): Promise<PipelineResult> {
   const { tasks, done, signal, grader } = parts;
   const leftInFile = survey(parts);
+  parts.progress.start();
   const queue = new GradingQueue(done, parts.reread, leftInFile);
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
@@ -264,7 +265,7 @@ function graderWarning(error: unknown): { type: 'warning'; message: string; hint
   const hint = error instanceof GpuEvalError ? error.hint : undefined;
   const warning = {
     type: 'warning' as const,
-    message: `what is generated from here on is not graded: ${message}${why}`,
+    message: `what is generated is kept, and not graded: ${message}${why}`,
   };
   return hint === undefined ? warning : { ...warning, hint };
 }

@@ -67,8 +67,8 @@ export function* controlItems(tasks: readonly PreparedTask[], sha256: Sha256): G
 }
 
 /** So many connections are opened at once; then twice as many, and so on (1,000 at once run into time-outs, undici 3617). */
-const RAMP_START = 32;
-const RAMP_EVERY_MS = 50;
+const RAMP_START = 64;
+const RAMP_EVERY_MS = 25;
 
 /**
  * Works through the items, `concurrency` at once, in their order. The first error stops the taking of items and is

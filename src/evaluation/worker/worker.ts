@@ -152,7 +152,6 @@ async function evaluate(
         });
   const progress = new Progress(clock, onEvent);
   grader?.warmUp();
-  progress.start();
   try {
     const { missing } = await runPipeline({
       tasks,
