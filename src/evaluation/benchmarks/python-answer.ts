@@ -19,14 +19,15 @@ const STARTS_CODE = /^(?:def|class|import|from|async def|@)\b|^@/;
 export function pythonAnswer(text: string, entryPoint: string): string | null {
   const said = afterThinking(text);
   if (said.length > MAX_CODE) return null;
-  const blocks = fencedBlocks(said).filter((block) => block.text.trim() !== '');
+  const fenced = fencedBlocks(said);
+  const blocks = fenced.filter((block) => block.text.trim() !== '');
   const chosen: Fence | undefined =
     blocks.find((block) => defines(block.text, entryPoint)) ??
     blocks.find((block) => PYTHON_TAGS.has(block.tag)) ??
     blocks[0];
   if (chosen !== undefined) return chosen.text;
   const bare = said.replace(/\r\n?/g, '\n');
-  if (bare.trim() === '') return null;
+  if (fenced.length > 0 || bare.trim() === '') return null;
   return defines(bare, entryPoint) ? withoutProse(bare) : bare;
 }
 
