@@ -66,8 +66,23 @@ export const PLACES = {
 
 export const isText = (kind: Frame['kind']): kind is TextKind => kind in PLACES;
 
-/** The command that two branches leave under way; null (a command begins) where they differ on that. */
-export function joinCommand(a: string | null, b: string | null): string | null {
-  if (a === null || b === null) return null;
-  return EVALUATORS.has(b) ? b : a;
+/** The reading where two branches meet: what it is sure of in both, and of the rest what refuses more. */
+export function joinReading(a: Reading, b: Reading): Reading {
+  const isCode = [a.word, b.word, a.previousWord, b.previousWord].includes('-c');
+  const [left, right] = [begun(a), begun(b)];
+  const isSame = a.word === b.word && a.command === b.command;
+  const known = left === null || right === null ? null : EVALUATORS.has(right) ? right : left;
+  return {
+    word: a.word === b.word ? a.word : isCode ? '-c' : UNSURE,
+    command: isSame ? a.command : known,
+    previousWord: isCode ? '-c' : a.previousWord,
+    isRedirect: a.isRedirect && b.isRedirect,
+  };
+}
+
+/** The command's first word, also where it is not ended yet; null where the command is still to come. */
+function begun({ command, word, isRedirect }: Reading): string | null {
+  if (command !== null) return command;
+  const isNone = word === '' || isRedirect || RESERVED.has(word) || ASSIGNMENT.test(word) || word.includes(UNSURE);
+  return isNone ? null : word;
 }

@@ -5,7 +5,7 @@ import {
   type Frame,
   type Heredoc,
   isText,
-  joinCommand,
+  joinReading,
   PLACES,
   type Previous,
   QUOTED,
@@ -68,13 +68,7 @@ export class ShellScan {
       this.#refuse(line, 'a quote, bracket or here-document opens or closes in one branch of this block only');
     }
     if (a.previous !== b.previous) a.previous = 'mixed';
-    const [left, right] = [a.reading, b.reading];
-    a.reading = {
-      word: left.word === right.word ? left.word : UNSURE,
-      command: joinCommand(left.command, right.command),
-      previousWord: [left.previousWord, right.previousWord].includes('-c') ? '-c' : left.previousWord,
-      isRedirect: left.isRedirect && right.isRedirect,
-    };
+    a.reading = joinReading(a.reading, b.reading);
   }
 
   /** A value of the template stands here. Numbers and flags may stand in quotes; words may not. */

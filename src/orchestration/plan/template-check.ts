@@ -24,11 +24,10 @@ type Scope =
   /** One word of a list ({{#each}}) or one value ({{#with}}): nothing but `this`. */
   | { readonly kind: 'item'; readonly item: ValueKind; readonly isEach: boolean };
 
-/** Where the walk is: which template's text, which scopes around it, which names are bound by `as |name|`. */
+/** Where the walk is: which template's text, and which scopes are around it. */
 type Place = {
   readonly template: ParsedTemplate;
   readonly scopes: readonly Scope[];
-  readonly bound: ReadonlyMap<string, ValueKind>;
   readonly callers: readonly string[];
   readonly scan: ShellScan;
 };
@@ -66,7 +65,6 @@ class Check {
     const place: Place = {
       template,
       scopes: [{ kind: 'values', given: new Map(), present: new Set() }],
-      bound: new Map(),
       callers: [template.name],
       scan: new ShellScan((line, reason) => refuse(this.#reading, line, reason)),
     };
@@ -138,6 +136,9 @@ class Check {
     if (!HELPERS.has(helper)) {
       refuse(place.template, line, `there is no block ${helper}: only if, unless, each and with`);
     }
+    if (block.program.blockParams !== undefined && block.program.blockParams.length > 0) {
+      refuse(place.template, line, 'there are no names by as |name|; inside {{#each}} and {{#with}} write {{this}}');
+    }
     const argument = block.params[0];
     if (argument === undefined || block.params.length > 1 || block.hash !== undefined) {
       refuse(place.template, line, `{{#${helper}}} takes one value, and nothing else`);
@@ -168,15 +169,12 @@ class Check {
       refuse(place.template, line, `{{#${helper}}} inside {{#each}} or {{#with}} is not followed; put it outside`);
     }
     const item = isEach ? 'word' : found.kind;
-    const bound = new Map(place.bound);
-    const names = block.program.blockParams ?? [];
-    for (const [index, name] of names.entries()) bound.set(name, index === 0 ? item : 'number');
     const scopes = [...place.scopes, { kind: 'item', item, isEach } as const];
     const other = { ...place, scan: place.scan.fork() };
     // Twice: what a round leaves open meets the beginning of the next one.
     for (let round = 0; round < (isEach ? 2 : 1); round += 1) {
       const before = place.scan.fork();
-      this.#walk(block.program, { ...place, scopes, bound });
+      this.#walk(block.program, { ...place, scopes });
       place.scan.join(before, line);
     }
     this.#walk(block.inverse, other);
@@ -213,14 +211,13 @@ class Check {
     this.#walk(called.program, {
       template: called,
       scopes: [scope],
-      bound: new Map(),
       callers: [...place.callers, called.name],
       scan: place.scan,
     });
     this.#reading = place.template;
   }
 
-  /** What a path stands for. Only `name`, `this`, `../name`, `@index`, `@first`, `@last` and block parameters are paths. */
+  /** What a path stands for. Only `name`, `this`, `../name`, `@index`, `@first` and `@last` are paths. */
   #resolve(expression: hbs.AST.Expression, place: Place): Found {
     const { line } = expression.loc.start;
     if (expression.type !== 'PathExpression') {
@@ -245,8 +242,6 @@ class Check {
     if (parts.length > 1 || name.startsWith('this') !== part.startsWith('this')) {
       return refuse(place.template, line, `${name}: values have no parts`);
     }
-    const bound = depth === 0 ? place.bound.get(part) : undefined;
-    if (bound !== undefined) return { name, kind: bound };
     if (scope.kind === 'item') {
       const hint = Object.hasOwn(this.#schema, part) ? `write ../${part}` : undefined;
       return refuse(place.template, line, `${name}: inside {{#each}} and {{#with}} there is only {{this}}`, hint);

@@ -31,6 +31,8 @@ type Source = { readonly text: string; readonly origin: string; readonly isOwn: 
 
 const NAMES = Object.keys(TEMPLATE_VALUES) as readonly TemplateName[];
 const isTemplateName = (name: string): name is TemplateName => Object.hasOwn(TEMPLATE_VALUES, name);
+/** Made to be included only; what it may use hangs on who includes it. */
+const PARTIAL: TemplateName = 'prelude.sh.hbs';
 /** `{{> prelude}}` is prelude.sh.hbs. */
 const partialName = (name: string): string => name.replace(/(\.sh)?\.hbs$/, '');
 
@@ -93,8 +95,9 @@ export class TemplateSet {
       else throw new GpuEvalError('bug', `the template ${name} is missing from the package`);
     }
     const set = new TemplateSet(sources);
-    // The user's are checked at once, so that a mistake is told before anything is started.
-    for (const name of own?.files.keys() ?? []) if (isTemplateName(name)) set.#compile(name);
+    // The user's are checked at once, so that a mistake is told before anything is started: all, for a partial of theirs
+    // is checked where it is included.
+    if (own !== null) for (const name of NAMES) if (name !== PARTIAL) set.#compile(name);
     return set;
   }
 
@@ -107,7 +110,9 @@ export class TemplateSet {
     const { needed, write } = this.#compile(name);
     const given: Readonly<Record<string, unknown>> = values;
     const schema: ValueSchema = TEMPLATE_VALUES[name];
-    const context: Record<string, unknown> = Object.create(null);
+    // A plain object, since Handlebars compares it loosely with words; its prototype is out of a template's reach twice
+    // over: no such path passes the check, and the runtime is told to read own properties only.
+    const context: Record<string, unknown> = {};
     for (const [key, entry] of Object.entries(schema)) {
       const value = Object.hasOwn(given, key) ? given[key] : undefined;
       if (value !== undefined) context[key] = toShell(name, key, entry, value);
