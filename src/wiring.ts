@@ -14,6 +14,7 @@ import { resolveRows } from './evaluation/datasets/resolve.ts';
 import { DetachedJobs } from './orchestration/jobs/detached.ts';
 import { TemplateSet } from './orchestration/plan/templates.ts';
 import { LocalSession } from './orchestration/sessions/local.ts';
+import type { HostKeyQuestion } from './orchestration/sessions/ssh/connect.ts';
 import { openSshSession } from './orchestration/sessions/ssh/open.ts';
 import { createWorkflows as createFrom } from './orchestration/workflows/create.ts';
 import type { Deps } from './orchestration/workflows/deps.ts';
@@ -25,6 +26,10 @@ export type HostParts = {
   readonly cwd: string;
   readonly home: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The user's name here. */
+  readonly user: string;
+  /** Told what was passed over and may matter, one line each. */
+  readonly onNotice: (text: string) => void;
   /** Asks on the terminal; undefined where there is none. */
   readonly ask:
     | {
@@ -78,27 +83,71 @@ export function createDeps(host: HostParts): Deps {
     stateDir,
     now: () => new Date(),
     elapsedMs: () => performance.now(),
-    sleep: (ms, signal) => delay(ms, undefined, signal === undefined ? {} : { signal }),
+    sleep,
     sha256: (text) => createHash('sha256').update(text).digest('hex'),
     randomKey: () => randomBytes(24).toString('base64url'),
     openSession: async (config, kind, signal) => {
       if (kind === 'local') return openLocal(config.python);
-      return await openSshSession(/* filled in when that room is built */ config, signal);
+      return await openSshSession(
+        {
+          host: config.host ?? '',
+          user: config.user ?? undefined,
+          port: config.port ?? undefined,
+          identity: config.identity ?? undefined,
+          sshConfig: config.sshConfig ?? undefined,
+          knownHosts: config.knownHosts === null ? undefined : [config.knownHosts],
+          acceptNewHostKey: config.acceptNewHostKey,
+          python: config.python ?? undefined,
+          transferSource: readRemote('transfer.py'),
+        },
+        {
+          home: host.home,
+          env: host.env,
+          localUser: host.user,
+          stateKnownHosts: join(stateDir, 'known_hosts'),
+          confirmHostKey: host.ask && ((question) => confirmHostKey(host, question)),
+          passphrase: host.ask && ((path) => host.ask?.secret(`passphrase of ${path}: `) ?? Promise.resolve(undefined)),
+          signal,
+          onNotice: host.onNotice,
+        },
+      );
     },
     createJobs: ({ onLost, ...parts }) =>
       new DetachedJobs({
         ...parts,
-        sleep: (ms, signal) => delay(ms, undefined, signal === undefined ? {} : { signal }),
+        sleep,
         onLost: (loss) => onLost(`the connection was lost (${loss.error.message}); connecting again`),
       }),
     loadTemplates: (ownDir) => loadTemplates(join(root, 'templates'), ownDir),
     toolFiles: () => readToolFiles(root),
     factsSource: async () => readRemote('facts.py'),
     benchmarks: async () => ({ descriptions: benchmarkDescriptions, suites }),
-    prepareRows: async (config, benchmark, context) => resolveRows(benchmark, { config, cacheDir, context }),
+    prepareRows: (config, benchmark, { signal, onEvent }) => {
+      const session = openLocal(config.python);
+      return resolveRows(benchmark, {
+        dataFile: config.data[benchmark.name] ?? null,
+        hub: { endpoint: config.hfEndpoint, token: config.hfToken, offline: config.hfHubOffline },
+        cacheDir: join(cacheDir, 'datasets'),
+        lockPath: join(host.cwd, 'gpu-eval.lock.json'),
+        python: config.machine === 'local' ? (config.python ?? 'python3') : 'python3',
+        exec: (command, options) => session.exec(command, options),
+        fetch: async (url, init) => (await import('undici')).fetch(url, init),
+        sleep,
+        signal,
+        onEvent,
+      });
+    },
     interactive: (config, command) => openInteractive(config, command),
   };
 }
+
+function confirmHostKey(host: HostParts, question: HostKeyQuestion): Promise<boolean> {
+  const text = `the key of ${question.host} is not known (${question.type}, ${question.fingerprint}); is it the right one?`;
+  return host.ask?.confirm(text) ?? Promise.resolve(false);
+}
+
+const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
+  delay(ms, undefined, signal === undefined ? {} : { signal });
 
 async function loadTemplates(ours: string, own: string | null): Promise<TemplateSet> {
   const read = async (dir: string): Promise<Map<string, string>> => {

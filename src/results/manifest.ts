@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { GpuEvalError } from '../core/errors.ts';
@@ -12,9 +12,10 @@ import {
   writerSchema,
 } from './schemas.ts';
 
-/** Writes run.json, as a whole or not at all. */
-export function writeManifest(runDir: string, manifest: RunManifest): Promise<void> {
-  return writeJsonAtomic(join(runDir, RUN_FILES.manifest), manifest);
+/** Writes run.json, as a whole or not at all; the run folder is made where it is missing. */
+export async function writeManifest(runDir: string, manifest: RunManifest): Promise<void> {
+  await mkdir(runDir, { recursive: true });
+  await writeJsonAtomic(join(runDir, RUN_FILES.manifest), manifest);
 }
 
 /**

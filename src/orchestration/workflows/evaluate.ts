@@ -4,6 +4,7 @@ import { writeManifest } from '../../results/manifest.ts';
 import type { RunManifest } from '../../results/schemas.ts';
 import { chooseEngine } from '../plan/engine.ts';
 import { jobDir, secretPath } from '../plan/layout.ts';
+import { foreseeSandbox } from '../plan/setup.ts';
 import { type Box, dryRun, openBox, pushSecret, withBox } from './box.ts';
 import type { Deps } from './deps.ts';
 import { findModel } from './endpoint.ts';
@@ -128,7 +129,13 @@ async function findAskedServer(config: Config, context: WorkflowContext, box: Bo
 function plannedServer(config: Config, box: Box): AskedServer {
   const { engine, model } = chooseEngine(config, box.facts);
   const baseUrl = `http://127.0.0.1:${config.serverPort ?? 'PORT'}/v1`;
-  return { engine, model: config.servedModelName ?? model, baseUrl, keyPath: serverKeyPath(box), observed: { engine, baseUrl } };
+  return {
+    engine,
+    model: config.servedModelName ?? model,
+    baseUrl,
+    keyPath: serverKeyPath(box),
+    observed: { engine, baseUrl },
+  };
 }
 
 function describeAsked(
@@ -196,8 +203,7 @@ async function hasSandbox(
 ): Promise<boolean> {
   const needed = tasks.some((task) => task.description.grader !== 'number');
   if (!needed || box.machine.kind === 'local' || config.sandbox !== 'auto') return true;
-  const { bubblewrap, python } = box.facts;
-  if (bubblewrap?.works === true || Number(python.version.split('.')[1]) >= 11) return true;
+  if (foreseeSandbox('auto', box.facts) !== null) return true;
   context.onEvent({
     type: 'warning',
     message: `${box.description} has no place where model output can run safely: grading here`,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Config } from '../../config/schema.ts';
 import { GpuEvalError } from '../../core/errors.ts';
 import type { JobState } from '../../core/job.ts';
-import { chooseEngine } from '../plan/engine.ts';
+import { chooseEngine, findVllm } from '../plan/engine.ts';
 import { envPython, jobDir, secretPath } from '../plan/layout.ts';
 import { planServe } from '../plan/serve.ts';
 import type { ServePlan } from '../plan/types.ts';
@@ -87,7 +87,7 @@ export async function serveOn(
   const isRunning = found?.state.kind === 'running';
   const planFor = (port: number): ServePlan =>
     planServe({ config, facts: box.facts, layout: box.layout, templates, port, ...choice, hash: deps.sha256 });
-  const sameAsRunning = isRunning ? planFor(found.record.port) : null;
+  const sameAsRunning = isRunning ? planFor(config.serverPort ?? found.record.port) : null;
   if (isRunning && sameAsRunning?.settingsHash === found.record.settingsHash && !context.replace) {
     return await awaitReady(deps, context, box, found.record, true);
   }
@@ -97,7 +97,7 @@ export async function serveOn(
     if (!context.replace) throw otherServer(found.record, plan);
     await box.jobs.stop(jobDir(box.layout, SERVE_JOB));
   }
-  const needsEnv = plan.engine === 'llamacpp' || (config.vllmCommand === null && box.facts.vllm === null);
+  const needsEnv = plan.engine === 'llamacpp' || findVllm(config, box.facts, box.layout).isOurs;
   if (needsEnv && !(await isPrepared(box, plan.engine))) {
     throw new GpuEvalError('prerequisite', `${plan.engine} is not installed on ${box.description}`, {
       hint: 'gpu-eval setup',

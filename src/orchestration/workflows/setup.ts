@@ -45,7 +45,7 @@ export async function setupBox(
 ): Promise<SetupResult | DryRun> {
   const templates = await deps.loadTemplates(config.templates);
   const plan = planSetup({
-    config,
+    config: { ...config, machine: box.machine.kind },
     facts: box.facts,
     layout: box.layout,
     templates,
