@@ -1,0 +1,133 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { chooseEngine } from '../../../src/orchestration/plan/engine.ts';
+import { boxLayout, secretPath } from '../../../src/orchestration/plan/layout.ts';
+import { planServe, type ServeRequest } from '../../../src/orchestration/plan/serve.ts';
+import { TemplateSet } from '../../../src/orchestration/plan/templates.ts';
+import type { ServePlan } from '../../../src/orchestration/plan/types.ts';
+import { bareFacts, engineConfig, gpuFacts, hash, layout, ourTemplates, serveConfig, templates } from './examples.ts';
+
+const vllm = chooseEngine({ ...engineConfig, model: 'org/name' }, gpuFacts);
+const embedded = chooseEngine(engineConfig, bareFacts);
+const serve = (config: Partial<ServeRequest['config']> = {}, other: Partial<ServeRequest> = {}): ServePlan =>
+  planServe({
+    ...vllm,
+    facts: gpuFacts,
+    layout,
+    templates,
+    hash,
+    port: 8000,
+    ...other,
+    config: { ...serveConfig, ...config },
+  });
+const onLlamacpp = (config: Partial<ServeRequest['config']> = {}): ServePlan =>
+  serve(config, { ...embedded, facts: bareFacts });
+
+describe('planServe', () => {
+  it('is a script, its command, and where the server will be', () => {
+    const plan = serve({ tp: 4, engineArgs: ['--a', 'b c'] });
+    expect(plan.argv).toEqual(['bash', '/home/eva/.gpu-eval/scripts/serve-vllm.sh']);
+    expect(plan.files.map(({ path, mode }) => [path, mode])).toEqual([[plan.argv[1], 0o600]]);
+    expect(plan).toMatchObject({ engine: 'vllm', model: 'org/name', port: 8000, baseUrl: 'http://127.0.0.1:8000/v1' });
+    expect(plan.settings).toMatchObject({ tp: 4, engineArgs: "--a 'b c'", vllmVersion: '0.32.0' });
+  });
+  it('has equal hashes for equal settings, and others for others', () => {
+    expect(serve().settingsHash).toMatch(/^[0-9a-f]{64}$/);
+    expect(serve().settingsHash).toBe(serve().settingsHash);
+    const own = { dir: '/own', files: new Map([['serve-vllm.sh.hbs', 'exec vllm {{model}}']]) };
+    const others = [
+      serve(),
+      serve({ tp: 2 }),
+      serve({ dtype: 'half' }),
+      serve({ maxModelLen: 10 }),
+      serve({ engineArgs: ['--a', 'b'] }),
+      serve({ engineArgs: ['--a b'] }),
+      serve({ vllmVersion: '0.33.0' }),
+      serve({ vllmCommand: '/opt/vllm' }),
+      serve({}, { port: 8001 }),
+      serve({}, { model: 'org/other' }),
+      serve({}, { templates: TemplateSet.from(ourTemplates, own) }),
+      onLlamacpp(),
+      onLlamacpp({ engineArgs: ['--parallel', '2'] }),
+    ];
+    expect(new Set(others.map((plan) => plan.settingsHash)).size).toBe(others.length);
+  });
+  it.each([
+    [['--api-key', 'secret'], 'hands it over in a file'],
+    [['--api_key=secret'], 'hands it over in a file'],
+    [['--hf-token', 'x'], 'handed over in a file'],
+    [['--host=0.0.0.0'], 'loopback only'],
+    [['--hos', '0.0.0.0'], 'loopback only'],
+    [['--enforce-eager', '--port', '1'], 'use --server-port'],
+    [['-tp', '2'], 'use --tp'],
+  ])('refuses %j among the arguments of vLLM', (engineArgs, hint) => {
+    expect(() => serve({ engineArgs })).toThrow(
+      expect.objectContaining({ code: 'usage', hint: expect.stringContaining(hint) }),
+    );
+  });
+  it('passes other arguments on, whatever they are', () => {
+    const plan = serve({ engineArgs: ['--enable-prefix-caching', '--hf-overrides', '{"a": 1}', '-O3', "it's"] });
+    expect(plan.files[0]?.text).toContain("  -O3 \\\n  'it'\\''s' \\\n  --port 8000");
+  });
+  it('refuses more GPUs than there are, and a dtype that would be an option', () => {
+    expect(() => serve({ tp: 8 })).toThrow('--tp 8 asks for more GPUs than rented has');
+    expect(() => serve({ dtype: '--x' })).toThrow('--dtype cannot begin with "-"');
+    expect(() => serve({}, { model: 'a\0b' })).toThrow('model (from --model): a value holds a NUL byte');
+  });
+  it('gives llama.cpp what it takes and refuses the rest', () => {
+    const plan = onLlamacpp({ engineArgs: ['--parallel=8', '--threads', '1'], maxModelLen: 512 });
+    expect(plan.settings).toMatchObject({ maxModelLen: 512, parallel: 8, threads: 1 });
+    expect(() => onLlamacpp({ tp: 2 })).toThrow('llama.cpp takes no --tp');
+    expect(() => onLlamacpp({ dtype: 'half' })).toThrow('llama.cpp takes no --dtype');
+    expect(() => onLlamacpp({ engineArgs: ['--mlock'] })).toThrow('not --mlock');
+    expect(() => onLlamacpp({ engineArgs: ['--threads', '-1'] })).toThrow('not --threads -1');
+  });
+});
+
+const home = mkdtempSync(join(tmpdir(), "gpu-eval serve's "));
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+describe('serve-vllm.sh, run by bash with a stand-in for vllm', () => {
+  const box = boxLayout(home);
+  const standIn = join(home, 'vllm');
+  mkdirSync(box.secrets);
+  writeFileSync(
+    standIn,
+    `#!/bin/sh\nprintf '%s\\n' "$@" >${JSON.stringify(join(home, 'argv'))}\nenv >${JSON.stringify(join(home, 'env'))}\n`,
+  );
+  chmodSync(standIn, 0o755);
+  writeFileSync(secretPath(box, 'server-key'), 'MARKED-KEY\n', { mode: 0o600 });
+  const start = (): { argv: string; env: string; stderr: string } => {
+    const plan = serve({ vllmCommand: standIn, tp: 4 }, { layout: box });
+    writeFileSync(join(home, 'serve.sh'), plan.files[0]?.text ?? '');
+    const run = spawnSync('bash', [join(home, 'serve.sh')], {
+      env: { PATH: '/usr/bin:/bin', HF_TOKEN: 'MARKED-OUTSIDE' },
+      encoding: 'utf8',
+    });
+    return {
+      argv: readFileSync(join(home, 'argv'), 'utf8'),
+      env: readFileSync(join(home, 'env'), 'utf8'),
+      stderr: run.stderr,
+    };
+  };
+
+  it('hands over the key by the environment and the token by its file', () => {
+    const first = start();
+    expect(first.stderr).toBe('');
+    expect(first.argv.split('\n').slice(0, -1)).toEqual([
+      ...['serve', 'org/name', '--served-model-name', 'org/name', '--host', '127.0.0.1'],
+      ...['--tensor-parallel-size', '4', '--port', '8000'],
+    ]);
+    expect(first.env).toContain('VLLM_API_KEY=MARKED-KEY\n');
+    expect(first.env).toContain('VLLM_NO_USAGE_STATS=1\n');
+    expect(first.env).not.toMatch(/HF_TOKEN/);
+    writeFileSync(secretPath(box, 'hf-token'), 'MARKED-TOKEN\n', { mode: 0o600 });
+    const second = start();
+    expect(second.env).toContain(`HF_TOKEN_PATH=${secretPath(box, 'hf-token')}\n`);
+    expect(second.argv + second.env).not.toMatch(/MARKED-TOKEN|MARKED-OUTSIDE/);
+    expect(second.argv).not.toMatch(/MARKED/);
+  });
+});
