@@ -25,6 +25,10 @@ class SandboxFailed(Exception):
     """The guest did not come to the point where the program starts, or was killed from elsewhere: not its fault."""
 
 
+class GuestKilled(SandboxFailed):
+    """Killed while the program ran: by the system for want of memory, or by itself. Told apart by a second try."""
+
+
 def start_guest(sandbox: Sandbox, script: Any, limits: Limits) -> Guest:
     """A guest that has said it is ready. Raises SandboxFailed."""
     try:
@@ -51,7 +55,7 @@ def _ended(error: GuestEnded) -> Verdict:
     if error.signal == signal.SIGXCPU:
         return _verdict("timed_out", "the program used up its processor time")
     if error.signal == signal.SIGKILL:
-        raise SandboxFailed("the guest was killed from outside, maybe for want of memory")
+        raise GuestKilled("the program's process was killed (SIGKILL), by itself or for want of memory")
     if "memory" in error.detail.lower():
         return _verdict("out_of_memory", f"the program's process ended: {error.detail}")
     return _verdict("runtime_error", f"the program's process ended before it answered: {error.detail}")

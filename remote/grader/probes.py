@@ -152,7 +152,8 @@ def _reads(sandbox: Sandbox, folder: str) -> str | None:
     finally:
         del os.environ["GRADER_PROBE_CANARY"]
     ours = (os.path.expanduser("~"), "/tmp", folder)
-    names = {os.path.basename(folder), "passwd", *os.listdir(os.path.expanduser("~"))}
+    home = os.path.expanduser("~")
+    names = {os.path.basename(folder), "passwd", *(os.listdir(home) if os.path.isdir(home) else [])}
     for line in seen:
         place, _, content = line.partition(" ")
         if secret in line or "root:" in content or place == "/proc/1/environ" or place == "/proc/1/cmdline":

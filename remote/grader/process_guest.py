@@ -31,8 +31,10 @@ def limit_setter(limits: Limits) -> Callable[[], None]:
         for what, value in values:
             _soft, hard = resource.getrlimit(what)
             wanted = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            # Beyond the soft limit of processor time comes SIGXCPU, which tells more than the SIGKILL of the hard one.
+            most = wanted + 5 if what == resource.RLIMIT_CPU and hard == resource.RLIM_INFINITY else wanted
             try:
-                resource.setrlimit(what, (wanted, wanted))
+                resource.setrlimit(what, (wanted, most))
             except (ValueError, OSError):  # macOS knows no RLIMIT_AS
                 pass
 

@@ -7,7 +7,7 @@ import signal
 import time
 from typing import Any, TextIO
 
-from .code_task import SandboxFailed, grade_code
+from .code_task import GuestKilled, SandboxFailed, grade_code
 from .lifetime import die_with_parent
 from .math_task import MathGrader
 from .packages import PackagesMissing
@@ -28,9 +28,13 @@ class Slot:
     def grade(self, task: dict[str, Any]) -> dict[str, Any]:
         """The verdict; a sandbox that fails gets a second chance, and then it is `sandbox_failed`."""
         reason = ""
-        for _attempt in range(2):
+        for attempt in range(2):
             try:
                 return self._try(task)
+            except GuestKilled as error:
+                if attempt == 1:  # twice at the same program: it is the program
+                    return {"verdict": "runtime_error", "reason": str(error)}
+                reason = str(error)
             except (SandboxFailed, SandboxUnavailable) as error:
                 reason = str(error)
             except PackagesMissing as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -90,7 +91,7 @@ class _WasiGuest:
         try:
             self._channel.send(b"R" + body, deadline)
         except ChannelClosed:
-            raise GuestEnded(None, None, "the WASI host process ended") from None
+            raise GuestEnded(None, signal.SIGKILL, "the WASI host process ended") from None
         except ChannelTimeout:
             raise GuestTimedOut from None
         self._owes_us = True
@@ -100,7 +101,7 @@ class _WasiGuest:
         try:
             frame = self._channel.receive(deadline)
         except ChannelClosed:
-            raise GuestEnded(None, None, "the WASI host process ended") from None
+            raise GuestEnded(None, signal.SIGKILL, "the WASI host process ended") from None
         except ChannelTimeout:
             raise GuestTimedOut from None
         except FrameTooLarge:

@@ -40,8 +40,8 @@ export type PythonVerdict = z.infer<typeof verdictSchema>;
 /** A task that only Python can decide. */
 export type PythonTask = Exclude<GradeTask, { kind: 'decided' }>;
 
-/** Seconds for one comparison of two answers; stretched where the sandbox is slower. */
-export const MATH_TIME_LIMIT_S = 10;
+/** Seconds for one comparison of two answers (math-verify gives itself as many); stretched where the sandbox is slower. */
+export const MATH_TIME_LIMIT_S = 5;
 /** Of a text, its end: where the answer is. Characters. */
 const MATH_TEXT = 20_000;
 

@@ -1,0 +1,199 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunEvent } from '../../src/core/events.ts';
+import type { Grader, GradeTask, Verdict } from '../../src/evaluation/contracts.ts';
+import { createGrader } from '../../src/evaluation/grade/grader.ts';
+import { parseProbe } from '../../src/evaluation/sandbox/description.ts';
+import { GRADER_DIR, graderEnv, type HumanEvalRow, humanEvalRows } from '../fixtures/grader-env.ts';
+import { HONEST_PROGRAM, HOSTILE_PROGRAMS, HOSTILE_PROMPT, HOSTILE_TEST } from '../fixtures/hostile-programs.ts';
+import { descendants, type ProcessLine, processes, stillThere } from '../fixtures/process-tree.ts';
+
+const env = graderEnv();
+const probe =
+  env.python === null
+    ? null
+    : parseProbe(
+        spawnSync(env.python, [GRADER_DIR, 'probe', '--json', '--cache', env.cacheDir], {
+          encoding: 'utf8',
+          timeout: 900_000,
+        }).stdout,
+      );
+const LIMIT_S = 2;
+/** WASI is tried on a part of HumanEval for time, on all of it with GPU_EVAL_TEST_ALL=1. */
+const ROWS = { bubblewrap: 164, wasi: process.env.GPU_EVAL_TEST_ALL === '1' ? 164 : 40 } as const;
+const WORDS: Record<string, string> = {
+  failed: 'failed',
+  runtime_error: 'runtime error',
+  did_not_compile: 'did not compile',
+  timed_out: 'timed out',
+  out_of_memory: 'out of memory',
+};
+
+function codeTask(
+  program: string,
+  row: Pick<HumanEvalRow, 'prompt' | 'test' | 'entry_point'>,
+  limitS: number,
+): GradeTask {
+  return {
+    kind: 'code',
+    family: 'humaneval',
+    program,
+    prompt: row.prompt,
+    test: row.test,
+    entryPoint: row.entry_point,
+    timeLimitS: limitS,
+  };
+}
+const HOSTILE_ROW = { prompt: HOSTILE_PROMPT, test: HOSTILE_TEST, entry_point: 'f' };
+
+/** A copy of a solution that answers something else: never what its tests expect. */
+const mutant = (row: HumanEvalRow): string => `${row.prompt}${row.canonical_solution}
+
+_solution = ${row.entry_point}
+def ${row.entry_point}(*args, **kwargs):
+    value = _solution(*args, **kwargs)
+    if type(value) is bool:
+        return not value
+    return value + 1 if type(value) in (int, float) else None
+`;
+
+const GUEST = /bwrap|run_program|math_answers|grader (serve|slot|wasi-host)/;
+const ours = (): ProcessLine[] => descendants().filter((one) => GUEST.test(one.line));
+const daemons = (): string[] =>
+  processes()
+    .map((one) => one.line)
+    .filter((line) => line.includes('# hostile-daemon'));
+const strayFiles = (): string[] =>
+  ['/tmp', '/var/tmp', '/dev/shm', '/', '/usr', '.', homedir(), join(GRADER_DIR, 'inside')]
+    .map((folder) => join(folder, 'hostile-write'))
+    .filter((path) => existsSync(path));
+
+describe.each(['bubblewrap', 'wasi'] as const)('sandbox %s', (kind) => {
+  const why = env.reason ?? probe?.refused[kind] ?? (probe === null ? 'the probe gave no answer' : null);
+  const title = why === null ? 'works here and' : `(skipped: ${why})`;
+
+  describe.skipIf(why !== null)(title, () => {
+    let grader: Grader;
+    const events: RunEvent[] = [];
+    beforeAll(async () => {
+      if (env.python === null) return;
+      grader = await createGrader({
+        grading: { python: env.python, graderDir: GRADER_DIR, sandbox: kind, cacheDir: env.cacheDir, slots: 2 },
+        kinds: ['code', 'math'],
+        onEvent: (event) => events.push(event),
+        env: { PATH: process.env.PATH ?? '', HOME: homedir(), HOSTILE_CANARY: 'HOSTILE_CANARY' },
+      });
+    });
+    afterAll(async () => {
+      await grader?.close();
+    });
+
+    it('held against every attack of the probe', () => {
+      expect(grader.sandbox).toBe(kind);
+      expect(events).toMatchObject([{ type: 'sandbox', kind, reason: expect.stringContaining('held against 7') }]);
+    });
+
+    it('lets the honest program pass', async () => {
+      const verdict = await grader.grade(codeTask(HONEST_PROGRAM, HOSTILE_ROW, 5));
+      expect(verdict).toMatchObject({ outcome: 'correct', grade: { score: 1 }, sandbox: kind, grader: 'code' });
+    });
+
+    it.each(HOSTILE_PROGRAMS)('contains $name', async ({ program, verdicts }) => {
+      const started = performance.now();
+      const verdict = await grader.grade(codeTask(program, HOSTILE_ROW, LIMIT_S));
+      const tookS = (performance.now() - started) / 1000;
+      expect(verdict.grade, JSON.stringify(verdict)).toMatchObject({ kind: 'graded', score: 0 });
+      if (verdicts !== undefined && verdict.grade.kind === 'graded') {
+        const words = verdicts.map((name) => WORDS[name] ?? name);
+        expect(
+          words.some((word) => verdict.grade.kind === 'graded' && verdict.grade.reason.startsWith(word)),
+          verdict.grade.reason,
+        ).toBe(true);
+      }
+      expect(tookS).toBeLessThan(LIMIT_S * 4 + 15);
+      expect(strayFiles()).toEqual([]);
+    });
+
+    it('goes on after them', async () => {
+      const verdict = await grader.grade(codeTask(HONEST_PROGRAM, HOSTILE_ROW, 5));
+      expect(verdict.outcome).toBe('correct');
+    });
+
+    it(`passes the reference solutions of HumanEval (${ROWS[kind]}) and no perturbed copy`, async () => {
+      if (env.python === null) return;
+      const rows = humanEvalRows(env.python).slice(0, ROWS[kind]);
+      const grade = async (row: HumanEvalRow, program: string): Promise<[string, Verdict]> => [
+        row.task_id,
+        await grader.grade(codeTask(program, row, 20)),
+      ];
+      const references = await Promise.all(rows.map((row) => grade(row, row.prompt + row.canonical_solution)));
+      expect(references.filter(([, verdict]) => verdict.outcome !== 'correct')).toEqual([]);
+      const mutants = await Promise.all(rows.map((row) => grade(row, mutant(row))));
+      expect(mutants.filter(([, verdict]) => verdict.outcome !== 'wrong' || verdict.grade.kind !== 'graded')).toEqual(
+        [],
+      );
+    });
+
+    it('compares mathematical answers', async () => {
+      const math = async (answer: string | null, target: string, text = ''): Promise<string> =>
+        (await grader.grade({ kind: 'math', answer, text, target })).outcome;
+      expect(await math('1/2', '\\frac{1}{2}')).toBe('correct');
+      expect(await math(null, '0.5', 'so it is $\\boxed{\\frac{1}{2}}$.')).toBe('correct');
+      expect(await math('x^2 + 2x + 1', '(x+1)^2')).toBe('correct');
+      expect(await math('\\left(3, \\frac{\\pi}{2}\\right)', '(3,\\pi/2)')).toBe('correct');
+      expect(await math('\\text{Evelyn}', '\\text{Evelyn}')).toBe('correct');
+      expect(await math('7', '8')).toBe('wrong');
+      expect(await math(null, '8', 'I do not know.')).toBe('no_answer');
+      expect(await math('__import__("os").system("id")', '8')).toBe('wrong');
+    });
+
+    it('leaves an answer on which the comparison hangs ungraded, and goes on', async () => {
+      const verdict = await grader.grade({ kind: 'math', answer: '9^{9^{9^{9}}}', text: '', target: '3' });
+      expect(verdict).toMatchObject({
+        grade: { kind: 'ungraded', reason: 'grader_failed' },
+        outcome: 'grader_failure',
+      });
+      expect((await grader.grade({ kind: 'math', answer: '4', text: '', target: '4' })).outcome).toBe('correct');
+    });
+
+    it('leaves no process when it is closed', async () => {
+      const busy = grader.grade(codeTask('while True:\n    pass\n', HOSTILE_ROW, 60)).catch(() => 'closed');
+      await expect.poll(() => ours().length, { timeout: 20_000 }).toBeGreaterThan(2);
+      const before = ours();
+      await grader.close();
+      expect(await busy).toBe('closed');
+      await expect.poll(() => [...stillThere(before), ...daemons()], { timeout: 10_000, interval: 100 }).toEqual([]);
+    });
+  });
+});
+
+describe.skipIf(env.reason !== null)(
+  `a grader's guests${env.reason === null ? '' : ` (skipped: ${env.reason})`}`,
+  () => {
+    it.skipIf(probe?.sandbox == null)('end with a grader that is killed', async () => {
+      if (env.python === null) return;
+      const grader = await createGrader({
+        grading: { python: env.python, graderDir: GRADER_DIR, sandbox: 'auto', cacheDir: env.cacheDir, slots: 1 },
+        kinds: ['code'],
+        onEvent: () => undefined,
+        env: { PATH: process.env.PATH ?? '' },
+      });
+      const abort = new AbortController();
+      const busy = grader
+        .grade(codeTask('while True:\n    pass\n', HOSTILE_ROW, 120), abort.signal)
+        .catch(() => 'aborted');
+      const guest = /run_program|wasi-host/;
+      await expect.poll(() => ours().some((one) => guest.test(one.line)), { timeout: 30_000 }).toBe(true);
+      const before = ours();
+      const closing = grader.close();
+      for (const one of before.filter(({ line }) => line.includes(' serve '))) process.kill(one.pid, 'SIGKILL');
+      abort.abort();
+      await busy;
+      await closing;
+      await expect.poll(() => stillThere(before), { timeout: 10_000, interval: 100 }).toEqual([]);
+    });
+  },
+);
