@@ -58,7 +58,10 @@ function fromPhrase(phrase: string, found: NumberAnswer['found']): NumberAnswer 
   const bare = inner.replace(/\\(?:text|mathrm|mbox|textbf|mathbf)\s?\{([^{}]*)\}/g, ' $1 ').replace(/\\[()[\]]/g, ' ');
   const right = bare.slice(bare.lastIndexOf('=') + 1);
   if (FORMULA.test(right)) {
-    const formula = right.replaceAll('$', ' ').trim().replace(/\s*\.$/, '');
+    const formula = right
+      .replaceAll('$', ' ')
+      .trim()
+      .replace(/\s*\.$/, '');
     return { text: formula.slice(0, 1_000), number: null, found };
   }
   const numbers = [...right.matchAll(NUMBER)];
