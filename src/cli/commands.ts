@@ -1,0 +1,38 @@
+import { attach } from './attach.ts';
+import { benchmarks } from './benchmarks.ts';
+import type { CommandSpec } from './command.ts';
+import { completion } from './completion.ts';
+import { config } from './config.ts';
+import { doctor } from './doctor.ts';
+import { evaluate } from './eval.ts';
+import { fetchResults } from './fetch-results.ts';
+import { logs } from './logs.ts';
+import { run } from './run.ts';
+import { serve } from './serve.ts';
+import { setup } from './setup.ts';
+import { ssh } from './ssh.ts';
+import { status } from './status.ts';
+import { stop } from './stop.ts';
+import { templates } from './templates.ts';
+
+/** Every command, in the order in which help tells them. All of them load at once, so none may load much. */
+export const COMMANDS: readonly CommandSpec[] = [
+  run,
+  setup,
+  serve,
+  evaluate,
+  fetchResults,
+  status,
+  logs,
+  attach,
+  stop,
+  doctor,
+  ssh,
+  config,
+  templates,
+  benchmarks,
+  completion,
+];
+
+export const findCommand = (name: string | undefined): CommandSpec | undefined =>
+  COMMANDS.find((command) => command.name === name);

@@ -1,0 +1,55 @@
+import { CONFIG_KEYS, type ConfigKey, KEYS, kebabName, specOf } from '../config/keys.ts';
+
+/** A flag as the parser, help and completion need it. */
+export type FlagSpec = {
+  /** Without dashes. */
+  readonly name: string;
+  readonly short?: string;
+  readonly kind: 'switch' | 'value' | 'values';
+  readonly metavar: string | null;
+  readonly choices: readonly string[];
+  readonly description: string;
+  readonly group: string;
+};
+
+/** Flags that are about this call and not about the config. */
+const CALL_FLAGS = {
+  json: 'One JSON document on stdout, for errors too',
+  verbose: 'Tell every event',
+  'dry-run': 'Print the files and commands; touch nothing',
+  replace: 'End the server that runs with other settings and start this one',
+  keep: 'Leave the server running at the end',
+  follow: 'Go on telling what is new until the job ends',
+} as const;
+export type CallFlag = keyof typeof CALL_FLAGS;
+export const CALL_FLAG_NAMES = Object.keys(CALL_FLAGS) as readonly CallFlag[];
+
+export const MACHINE_KEYS: readonly ConfigKey[] = CONFIG_KEYS.filter((key) => KEYS[key].group === 'machine');
+export const GLOBAL_CALL_FLAGS = ['json', 'verbose'] as const satisfies readonly CallFlag[];
+
+export function callFlag(name: CallFlag): FlagSpec {
+  const description = CALL_FLAGS[name];
+  const common = { name, kind: 'switch', metavar: null, choices: [], description, group: 'this call' } as const;
+  return name === 'follow' ? { ...common, short: 'f' } : common;
+}
+
+export function configFlag(key: ConfigKey): FlagSpec {
+  const spec = specOf(key);
+  return {
+    name: kebabName(key),
+    kind: spec.kind === 'boolean' ? 'switch' : spec.kind === 'list' || spec.kind === 'pairs' ? 'values' : 'value',
+    metavar: spec.choices?.join('|') ?? spec.metavar ?? null,
+    choices: spec.choices ?? [],
+    description: spec.description,
+    group: spec.group,
+  };
+}
+
+/** Keys that are flags: neither secrets nor what follows `--`. */
+export const FLAG_KEYS: readonly ConfigKey[] = CONFIG_KEYS.filter((key) => {
+  const { secret, afterDashes } = specOf(key);
+  return secret !== true && afterDashes !== true;
+});
+
+/** Every flag of every command; a name means the same everywhere. */
+export const ALL_FLAGS: readonly FlagSpec[] = [...FLAG_KEYS.map(configFlag), ...CALL_FLAG_NAMES.map(callFlag)];

@@ -1,0 +1,40 @@
+import type { ConfigKey } from '../config/keys.ts';
+
+/** Which model is served and how; flags of serve and run. */
+export const SERVE_KEYS = [
+  'model',
+  'servedModelName',
+  'engine',
+  'serverPort',
+  'tp',
+  'dtype',
+  'maxModelLen',
+  'vllmVersion',
+  'vllmCommand',
+  'templates',
+  'hfEndpoint',
+  'hfHubOffline',
+] as const satisfies readonly ConfigKey[];
+
+/** What is asked of the model; flags of eval and run. */
+export const EVAL_KEYS = [
+  'suite',
+  'benchmark',
+  'data',
+  'limit',
+  'n',
+  'temperature',
+  'topP',
+  'maxTokens',
+  'seed',
+  'systemPrompt',
+  'concurrency',
+  'sandbox',
+  'model',
+  'servedModelName',
+  'baseUrl',
+  'run',
+  'templates',
+  'hfEndpoint',
+  'hfHubOffline',
+] as const satisfies readonly ConfigKey[];

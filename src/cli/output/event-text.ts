@@ -1,0 +1,46 @@
+import type { RunEvent } from '../../core/events.ts';
+import { stripControl } from '../../core/plain-text.ts';
+import { duration } from './words.ts';
+
+type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { readonly type: Type }>;
+
+/** `serve: loading weights, 12 s (…)`. */
+export function phaseText(event: EventOf<'phase'>): string {
+  const detail = event.detail === undefined || event.detail === '' ? '' : `: ${event.detail}`;
+  const elapsed = event.elapsedMs >= 1000 ? ` (${duration(event.elapsedMs)})` : '';
+  return stripControl(`${event.scope}: ${event.phase}${elapsed}${detail}`);
+}
+
+const STEP_WORDS = { unchanged: 'as it should be', applying: '…', applied: 'done', failed: 'FAILED' } as const;
+
+export function stepText(event: EventOf<'step'>): string {
+  const took = event.durationMs === undefined ? '' : ` (${duration(event.durationMs)})`;
+  const detail = event.detail === undefined || event.detail === '' ? '' : `: ${event.detail}`;
+  return stripControl(`setup: ${event.title} ${STEP_WORDS[event.state]}${took}${detail}`);
+}
+
+/** `gsm8k: 40 of 100 asked, 38 graded, 21 right`; the controls are named for what they are. */
+export function progressText(event: EventOf<'progress'>): string {
+  const whose =
+    event.origin === 'reference' ? ' (reference solutions)' : event.origin === 'broken' ? ' (broken copies)' : '';
+  const asked = event.origin === 'model' ? ` ${event.generated} of ${event.total} answered,` : ` of ${event.total}:`;
+  const ungraded = event.ungraded > 0 ? `, ${event.ungraded} ungraded` : '';
+  return stripControl(`${event.benchmark}${whose}:${asked} ${event.graded} graded, ${event.correct} right${ungraded}`);
+}
+
+export const rateText = (event: EventOf<'rate'>): string =>
+  `${event.requestsPerSecond.toFixed(1)} requests/s, ${Math.round(event.completionTokensPerSecond)} tokens/s, ${event.inFlight} in flight`;
+
+export function retryText(event: EventOf<'retry'>): string {
+  return stripControl(`${event.benchmark} ${event.sampleId}: attempt ${event.attempt} failed: ${event.reason}`);
+}
+
+export function sandboxText(event: EventOf<'sandbox'>): string {
+  const kind = event.kind === null ? 'nothing here runs programs' : `programs run in ${event.kind}`;
+  return stripControl(`sandbox: ${kind}${event.reason === '' ? '' : ` (${event.reason})`}`);
+}
+
+export function warningText(event: EventOf<'warning'>): string {
+  const hint = event.hint === undefined || event.hint === '' ? '' : `\n  next: ${stripControl(event.hint)}`;
+  return `warning: ${stripControl(event.message)}${hint}`;
+}

@@ -1,0 +1,54 @@
+import { EXIT } from '../core/errors.ts';
+import { stripControl } from '../core/plain-text.ts';
+import type { SetupResult } from '../orchestration/workflows/types.ts';
+import type { CommandSpec } from './command.ts';
+import { dryRunText, isDryRun } from './output/dry-run.ts';
+import type { Paint } from './output/paint.ts';
+import { layOut } from './output/table.ts';
+
+export const setup = {
+  name: 'setup',
+  summary: 'Prepare the machine: environments, the engine, the grader',
+  description:
+    'Brings the machine into the state that serving and evaluating need, in steps that each check first. A second call changes nothing.',
+  keys: [
+    'model',
+    'engine',
+    'vllmVersion',
+    'vllmCommand',
+    'sandbox',
+    'baseUrl',
+    'templates',
+    'hfEndpoint',
+    'hfHubOffline',
+  ],
+  callFlags: ['dry-run'],
+  usesConfig: true,
+  words: null,
+  rest: null,
+  examples: [
+    'gpu-eval setup --host root@203.0.113.7:41022',
+    'gpu-eval setup --machine local --dry-run',
+    'gpu-eval setup --engine vllm --vllm-version 0.11.0',
+  ],
+  afterInterrupt: 'the setup goes on there; gpu-eval setup follows it again, gpu-eval stop setup ends it',
+  async run({ config, workflow, workflows, paint }) {
+    const result = await (await workflows()).setup(config, workflow);
+    if (isDryRun(result)) return { json: result, text: dryRunText(result, paint), exitCode: EXIT.ok };
+    const failed = result.steps.some((step) => step.state === 'failed');
+    return { json: result, text: setupText(result, paint), exitCode: failed ? EXIT.machine : EXIT.ok };
+  },
+} as const satisfies CommandSpec;
+
+const STATES = { unchanged: 'as it should be', applied: 'done', failed: 'FAILED' } as const;
+
+function setupText(result: SetupResult, paint: Paint): string {
+  const machine = stripControl(result.machine);
+  const head = result.changed ? `${machine} is set up` : `${machine} was set up already: nothing was changed`;
+  if (result.steps.length === 0) return head;
+  const rows = result.steps.map(({ title, state }) => [
+    title,
+    state === 'failed' ? { text: STATES[state], paint: paint.red } : STATES[state],
+  ]);
+  return `${head}\n\n${layOut(rows)}`;
+}

@@ -1,0 +1,111 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { homedir, userInfo } from 'node:os';
+import type { Host, Output, Terminal } from './cli/host.ts';
+import { runProgram } from './cli/program.ts';
+
+/** Filled in by scripts/build.mjs. */
+declare const __VERSION__: string;
+
+const outputTo = (stream: NodeJS.WriteStream): Output => ({
+  write: (text) => {
+    stream.write(text);
+  },
+  get isTTY() {
+    return stream.isTTY === true;
+  },
+  get columns() {
+    return stream.columns ?? 80;
+  },
+});
+
+function readFile(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return null;
+    throw error;
+  }
+}
+
+const version = typeof __VERSION__ === 'string' ? __VERSION__ : 'unbuilt';
+const home = process.env.HOME || homedir();
+
+/** What the workflows are made from; they are loaded only for commands that need them. */
+async function hostParts(terminal: Terminal) {
+  const isAsking = process.stdin.isTTY === true && process.stderr.isTTY === true;
+  const { createAsk } = await import('./cli/ask.ts');
+  const interrupt = (): void => void process.emit('SIGINT');
+  const ask = isAsking ? createAsk(process.stdin, process.stderr, terminal, interrupt) : undefined;
+  return {
+    version,
+    cwd: process.cwd(),
+    home,
+    env: process.env,
+    user: userName(),
+    onNotice: (text: string) => terminal.notice(text),
+    ask,
+  };
+}
+
+/** A container may run under a number that has no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return process.env.USER || String(process.getuid?.() ?? 'user');
+  }
+}
+
+const quiet: Terminal = { pause: () => undefined, resume: () => undefined, notice: () => undefined };
+
+const host: Host = {
+  version,
+  stdout: outputTo(process.stdout),
+  stderr: outputTo(process.stderr),
+  env: process.env,
+  cwd: process.cwd(),
+  home,
+  readFile,
+  workflows: async (terminal) => {
+    const { createWorkflows } = await import('./wiring.ts');
+    return createWorkflows(await hostParts(terminal));
+  },
+  benchmarks: async () => {
+    const [{ benchmarkDescriptions }, { suites }] = await Promise.all([
+      import('./evaluation/benchmarks/registry.ts'),
+      import('./evaluation/benchmarks/suites.ts'),
+    ]);
+    return { descriptions: benchmarkDescriptions, suites };
+  },
+  templates: async (ownDir) => {
+    const [{ createDeps }, { listTemplates }] = await Promise.all([
+      import('./wiring.ts'),
+      import('./orchestration/plan/templates.ts'),
+    ]);
+    return listTemplates(await createDeps(await hostParts(quiet)).loadTemplates(ownDir));
+  },
+  onInterrupt: (callback) => {
+    process.on('SIGINT', callback);
+    process.on('SIGTERM', callback);
+    return () => {
+      process.off('SIGINT', callback);
+      process.off('SIGTERM', callback);
+    };
+  },
+};
+
+// A reader that has seen enough (`| head`) is no error.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+}
+
+const exitCode = await runProgram(process.argv.slice(2), host);
+// What was written to a pipe may still be on its way; what else is open (a connection, say) is not waited for.
+await Promise.all(
+  [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))),
+);
+process.exit(exitCode);
