@@ -32,7 +32,7 @@ export function pythonAnswer(text: string, entryPoint: string): string | null {
 }
 
 /** True where the code defines a function of that name at its left margin. */
-export function defines(code: string, name: string): boolean {
+function defines(code: string, name: string): boolean {
   const start = new RegExp(`^(?:async[ \\t]+)?def[ \\t]+${name.replace(/\W/g, '')}[ \\t]*\\(`, 'm');
   return start.test(code);
 }

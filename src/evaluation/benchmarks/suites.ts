@@ -16,7 +16,8 @@ export const suites: readonly SuiteDescription[] = [
     name: 'demo',
     title: 'Twenty questions each of HumanEval and arithmetic, with a proof of the grader; needs no account and no hub',
     entries: [
-      { benchmark: humaneval.description.name, limit: 20, controls: true },
+      // The model is small and the machine may have two cores: an answer that has not ended by then is a loop.
+      { benchmark: humaneval.description.name, limit: 20, controls: true, maxTokens: 384 },
       { benchmark: arithmetic.description.name, limit: 20, controls: true },
     ],
   },

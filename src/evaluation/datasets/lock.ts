@@ -5,7 +5,7 @@ import { GpuEvalError } from '../../core/errors.ts';
 import { isMissing, writeJsonAtomic } from '../../results/folder.ts';
 import type { HubSource } from './options.ts';
 
-export const lockedFileSchema = z.object({
+const lockedFileSchema = z.object({
   path: z.string().min(1),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   sizeBytes: z.number().int().nonnegative(),
