@@ -118,7 +118,13 @@ export type BenchmarkDescription = {
   readonly reference: string;
 };
 
-export type SuiteEntry = { readonly benchmark: string; readonly limit: number | null; readonly controls: boolean };
+export type SuiteEntry = {
+  readonly benchmark: string;
+  readonly limit: number | null;
+  readonly controls: boolean;
+  /** Instead of the benchmark's own default; a flag still goes over it. */
+  readonly maxTokens?: number;
+};
 export type SuiteDescription = {
   readonly name: string;
   readonly title: string;

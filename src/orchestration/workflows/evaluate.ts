@@ -157,13 +157,13 @@ function describeAsked(
       engine: server.engine,
       concurrency: config.concurrency,
       sandbox: config.sandbox,
-      tasks: tasks.map(({ description, limit, controls, rows }) => ({
+      tasks: tasks.map(({ description, limit, controls, defaults, rows }) => ({
         benchmark: description.name,
         variant: 'default',
         questions: limit === null ? rows.rows : Math.min(limit, rows.rows),
         limit,
         n: config.n ?? 1,
-        sampling: samplingOf(config, description.defaults),
+        sampling: samplingOf(config, defaults),
         systemPrompt: config.systemPrompt,
         controls,
         rowsSha256: rows.sha256,

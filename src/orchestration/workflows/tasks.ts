@@ -9,6 +9,8 @@ export type AskedTask = {
   readonly description: BenchmarkDescription;
   readonly limit: number | null;
   readonly controls: boolean;
+  /** The benchmark's defaults, with the suite's over them. */
+  readonly defaults: Sampling;
 };
 
 export type NotRun = { readonly benchmark: string; readonly reason: string; readonly hint: string };
@@ -29,7 +31,12 @@ export async function askedTasks(deps: Deps, config: Config): Promise<readonly A
   };
   if (config.benchmark.length > 0) {
     const names = [...new Set(config.benchmark)];
-    return names.map((name) => ({ description: find(name), limit: config.limit, controls: false }));
+    return names.map(find).map((description) => ({
+      description,
+      limit: config.limit,
+      controls: false,
+      defaults: description.defaults,
+    }));
   }
   if (config.suite === null) {
     throw new GpuEvalError('usage', 'no benchmark was named', {
@@ -43,11 +50,16 @@ export async function askedTasks(deps: Deps, config: Config): Promise<readonly A
       hint: 'gpu-eval benchmarks',
     });
   }
-  return suite.entries.map((entry) => ({
-    description: find(entry.benchmark),
-    limit: smaller(entry.limit, config.limit),
-    controls: entry.controls,
-  }));
+  return suite.entries.map((entry) => {
+    const description = find(entry.benchmark);
+    const { defaults } = description;
+    return {
+      description,
+      limit: smaller(entry.limit, config.limit),
+      controls: entry.controls,
+      defaults: entry.maxTokens === undefined ? defaults : { ...defaults, maxTokens: entry.maxTokens },
+    };
+  });
 }
 
 const smaller = (a: number | null, b: number | null): number | null =>
@@ -102,7 +114,7 @@ export function workerTask(config: Config, task: PreparedTask, rowsPath: string)
     rowsSha256: task.rows.sha256,
     limit: task.limit,
     n: config.n ?? 1,
-    sampling: samplingOf(config, task.description.defaults),
+    sampling: samplingOf(config, task.defaults),
     systemPrompt: config.systemPrompt,
     controls: task.controls,
   };
