@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { GpuEvalError } from '../../../src/core/errors.ts';
 import { listTemplates, TemplateSet, type TemplateValues } from '../../../src/orchestration/plan/templates.ts';
@@ -185,6 +186,13 @@ describe('a value of another kind is refused', () => {
 });
 
 describe('the folder of a user', () => {
+  it('may hold what docs/templates.md shows', () => {
+    const docs = readFileSync(new URL('../../../docs/templates.md', import.meta.url), 'utf8');
+    const shown = docs.split('\n').filter((line) => line.startsWith('    '));
+    const script = render(`${shown.map((line) => line.slice(4)).join('\n')}\n`);
+    expect(script).toContain("exec vllm serve 'it'\\''s' --port 0 --host 127.0.0.1 --served-model-name name");
+    expect(script).toContain(" --enable-expert-parallel 'a b' -c\n");
+  });
   it('replaces by name, and is listed', () => {
     const listed = listTemplates(vllm('echo {{model}}'));
     expect(listed.find(({ name }) => name === 'serve-vllm.sh.hbs')).toMatchObject({
