@@ -1,6 +1,6 @@
 import type Handlebars from 'handlebars';
 import { GpuEvalError } from '../../core/errors.ts';
-import { nearMiss } from './near-miss.ts';
+import { nearMiss } from '../../core/near-miss.ts';
 import { ShellScan } from './shell-scan.ts';
 import type { ValueEntry, ValueKind, ValueSchema } from './template-values.ts';
 

@@ -1,7 +1,7 @@
 import Handlebars from 'handlebars';
 import { GpuEvalError } from '../../core/errors.ts';
+import { nearMiss } from '../../core/near-miss.ts';
 import { quote } from '../../core/shell.ts';
-import { nearMiss } from './near-miss.ts';
 import { checkTemplate, type NeededValue, type ParsedTemplate } from './template-check.ts';
 import {
   TEMPLATE_VALUES,

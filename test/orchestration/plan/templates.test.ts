@@ -70,15 +70,15 @@ describe('a template renders', () => {
 
 describe('a value that is not there is refused in every kind of block', () => {
   it.each([
-    ['echo a\necho {{modle}}', 2],
-    ['echo {{#if modle}}x{{/if}}', 1],
-    ['echo\n\n{{#if tp}}x{{else if modle}}y{{/if}}', 3],
-    ['echo {{#unless modle}}x{{/unless}}', 1],
-    ['echo {{#each modle}}x{{/each}}', 1],
-    ['echo {{#with modle}}x{{/with}}', 1],
-    ['echo {{#if tp}}a{{else}}\n{{modle}}{{/if}}', 2],
-    ['echo {{#each engineArgs}}\n{{../modle}}{{/each}}', 2],
-    ['echo {{#each engineArgs}}x{{else}}{{modle}}{{/each}}', 1],
+    ['echo a\necho {{modell}}', 2],
+    ['echo {{#if modell}}x{{/if}}', 1],
+    ['echo\n\n{{#if tp}}x{{else if modell}}y{{/if}}', 3],
+    ['echo {{#unless modell}}x{{/unless}}', 1],
+    ['echo {{#each modell}}x{{/each}}', 1],
+    ['echo {{#with modell}}x{{/with}}', 1],
+    ['echo {{#if tp}}a{{else}}\n{{modell}}{{/if}}', 2],
+    ['echo {{#each engineArgs}}\n{{../modell}}{{/each}}', 2],
+    ['echo {{#each engineArgs}}x{{else}}{{modell}}{{/each}}', 1],
   ])('%s', (text, line) => {
     const error = refusal(() => vllm(text));
     expect(error.code).toBe('config');
@@ -87,10 +87,10 @@ describe('a value that is not there is refused in every kind of block', () => {
     expect(error.why).toBe('read from /own/serve-vllm.sh.hbs');
   });
   it('in a partial and in what it is handed, naming the file that asks', () => {
-    const inside = refusal(() => vllm('{{> prelude}}\n', { 'prelude.sh.hbs': 'set -e\n{{modle}}\n' }));
-    expect(inside.message).toContain('template prelude.sh.hbs, line 2: there is no value modle');
-    const handed = refusal(() => vllm('{{> prelude what=modle}}\n'));
-    expect(handed.message).toContain('template serve-vllm.sh.hbs, line 1: there is no value modle');
+    const inside = refusal(() => vllm('{{> prelude}}\n', { 'prelude.sh.hbs': 'set -e\n{{modell}}\n' }));
+    expect(inside.message).toContain('template prelude.sh.hbs, line 2: there is no value modell');
+    const handed = refusal(() => vllm('{{> prelude what=modell}}\n'));
+    expect(handed.message).toContain('template serve-vllm.sh.hbs, line 1: there is no value modell');
   });
 });
 
@@ -176,10 +176,10 @@ describe('a value of another kind is refused', () => {
     expect(error.message).toContain(`wants ${name} to be a `);
   });
   it('and one that no template takes, with the near miss', () => {
-    const values = { ...VALUES, modle: 'a' };
+    const values = { ...VALUES, modell: 'a' };
     const error = refusal(() => vllm('true').render('serve-vllm.sh.hbs', values));
     expect([error.message, error.hint]).toEqual([
-      'template serve-vllm.sh.hbs takes no value modle',
+      'template serve-vllm.sh.hbs takes no value modell',
       'did you mean model?',
     ]);
   });
