@@ -14,6 +14,8 @@ export type ChannelLimits = {
 // for the commands that it is to end.
 const FIRST_LIMIT = 8;
 const RETRY_MS = 50;
+/** What is to end a command cannot wait for that command to end. */
+const AT_ONCE_MS = 500;
 
 /** Thrown by the box's refusal to open one more channel; anything else that goes wrong is not one. */
 const isRefusal = (error: Error): boolean => error.message.includes('Channel open failure');
@@ -52,7 +54,7 @@ export class Channels {
 
   /** Runs a line without waiting for a turn. Only for what ends the commands that others wait for. */
   runAtOnce(line: string): Promise<ClientChannel> {
-    return this.#openHeld(line, undefined);
+    return this.#openHeld(line, undefined, AT_ONCE_MS);
   }
 
   /** Wakes all that wait: the connection is gone, and they will see it. */
@@ -85,7 +87,8 @@ export class Channels {
     this.#waiting.shift()?.();
   }
 
-  async #openHeld(line: string, signal: AbortSignal | undefined): Promise<ClientChannel> {
+  async #openHeld(line: string, signal: AbortSignal | undefined, atMostMs?: number): Promise<ClientChannel> {
+    const { refusedMs } = this.#limits;
     let refusedForMs = 0;
     for (;;) {
       try {
@@ -105,9 +108,11 @@ export class Channels {
             cause: error,
           });
         }
-        this.#limit = Math.max(1, Math.min(this.#limit, this.#open));
-        refusedForMs = this.#open > 0 ? 0 : refusedForMs + RETRY_MS;
-        if (refusedForMs > this.#limits.refusedMs) {
+        // One less than it takes: the last one is for ending commands.
+        this.#limit = Math.max(1, Math.min(this.#limit, this.#open - 1));
+        // While one of ours is open its end makes room, however long that takes.
+        refusedForMs = this.#open > 0 && atMostMs === undefined ? 0 : refusedForMs + RETRY_MS;
+        if (refusedForMs > (atMostMs ?? refusedMs)) {
           throw new GpuEvalError('connection', 'the box opens no session for us', {
             why: error.message,
             hint: "raise MaxSessions in the box's sshd_config",

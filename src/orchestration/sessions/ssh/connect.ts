@@ -1,9 +1,10 @@
 import type { Buffer } from 'node:buffer';
-import type { Duplex } from 'node:stream';
 import { NodeSSH } from 'node-ssh';
 import type { Client } from 'ssh2';
 import { GpuEvalError } from '../../../core/errors.ts';
 import { interrupted } from '../command.ts';
+import { Deadline } from './deadline.ts';
+import { carriedBy } from './hop.ts';
 import { HostKeyCheck } from './host-key.ts';
 import { Identities } from './identities.ts';
 import type { ConnectDeps, Target } from './target.ts';
@@ -39,11 +40,9 @@ export async function connectTo(
 
   const ssh = new NodeSSH();
   let client: Client | null = null;
-  const onAbort = () => deadline.expire();
-  deps.signal?.addEventListener('abort', onAbort);
-  deadline.start(() => client?.destroy());
-  try {
-    const sock = through === undefined ? undefined : await channelTo(through, target);
+  const connect = async (): Promise<Client> => {
+    const sock = through === undefined ? undefined : await carriedBy(through, target);
+    if (deadline.isExpired) throw new Error('it was given up');
     const connecting = ssh.connect({
       host: target.host,
       port: target.port,
@@ -64,11 +63,18 @@ export async function connectTo(
     // After the first error node-ssh listens no more, and ssh2 may tell of several.
     client?.on('error', () => {});
     await connecting;
-    if (client === null || deadline.isExpired) throw new Error('the connection was closed');
+    if (client === null) throw new Error('the connection was closed');
     client.setNoDelay(true);
-    return { client };
+    return client;
+  };
+  const onAbort = () => deadline.expire();
+  deps.signal?.addEventListener('abort', onAbort);
+  if (deps.signal?.aborted) onAbort();
+  deadline.start();
+  try {
+    return { client: await Promise.race([connect(), deadline.expired]) };
   } catch (cause) {
-    client?.destroy();
+    (client as Client | null)?.destroy();
     if (deps.signal?.aborted) throw interrupted(`connecting to ${target.description}`);
     if (cause instanceof GpuEvalError) throw cause;
     if (hostKey.refusal !== undefined) throw hostKey.refusal;
@@ -77,15 +83,6 @@ export async function connectTo(
     deadline.stop();
     deps.signal?.removeEventListener('abort', onAbort);
   }
-}
-
-function channelTo(through: Client, target: Target): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    through.forwardOut('127.0.0.1', 0, target.host, target.port, (error, channel) => {
-      if (error) reject(error);
-      else resolve(channel);
-    });
-  });
 }
 
 function explain(cause: unknown, target: Target, identities: Identities, limitMs: number | null): GpuEvalError {
@@ -118,46 +115,4 @@ function explain(cause: unknown, target: Target, identities: Identities, limitMs
     hint,
     cause,
   });
-}
-
-/** A time limit that stands still while the user is asked something. */
-class Deadline {
-  #leftMs: number;
-  #since = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #onExpire = () => {};
-  isExpired = false;
-
-  constructor(ms: number) {
-    this.#leftMs = ms;
-  }
-
-  start(onExpire: () => void): void {
-    this.#onExpire = onExpire;
-    this.#run();
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-  }
-
-  expire(): void {
-    this.isExpired = true;
-    this.#onExpire();
-  }
-
-  async pausedFor<T>(ask: () => Promise<T>): Promise<T> {
-    clearTimeout(this.#timer);
-    this.#leftMs -= performance.now() - this.#since;
-    try {
-      return await ask();
-    } finally {
-      this.#run();
-    }
-  }
-
-  #run(): void {
-    this.#since = performance.now();
-    this.#timer = setTimeout(() => this.expire(), this.#leftMs);
-  }
 }

@@ -59,8 +59,16 @@ const MAX_HOPS = 8;
  * unknown and not accepted, changed, or revoked; `config` for an ssh config that cannot be followed; `usage` for a key
  * that cannot be read; `interrupted` by the signal.
  */
-export async function openSshSession(options: SshOptions, deps: SshDeps): Promise<Session> {
-  if (deps.signal?.aborted) throw interrupted('connecting');
+export async function openSshSession(options: SshOptions, given: SshDeps): Promise<Session> {
+  if (given.signal?.aborted) throw interrupted('connecting');
+  // A second connection of the same session does not ask again what was answered at the first.
+  const answers = new Map<string, string | undefined>();
+  const ask = given.passphrase;
+  const passphrase = async (path: string) => {
+    answers.set(path, await ask?.(path));
+    return answers.get(path);
+  };
+  const deps = { ...given, passphrase };
   const limits = { ...LIMITS, ...deps.limits };
   const hops: Connection[] = [];
   try {
@@ -71,12 +79,14 @@ export async function openSshSession(options: SshOptions, deps: SshDeps): Promis
       hops.push(connection);
       sock = connection.client;
     }
-    const { client } = await connectTo(target, sock, deps, limits);
+    const connect = async (by: SshDeps) => (await connectTo(target, sock, by, limits)).client;
+    const client = await connect(deps);
     return new SshSession(
       client,
       hops.map((hop) => hop.client).reverse(),
       { description: target.description, python: options.python ?? 'python3', source: options.transferSource },
       limits,
+      () => connect({ ...given, signal: undefined, passphrase: async (path) => answers.get(path) }),
     );
   } catch (error) {
     for (const hop of hops.reverse()) hop.client.end();

@@ -12,6 +12,8 @@ const MAX_LINE_BYTES = 130_000;
 const MAX_NOISE_BYTES = 256 * 1024;
 const GRACE_MS = 1_000;
 const PID_WAIT_MS = 5_000;
+/** After all was done to end a command. */
+const GIVE_UP_MS = 10_000;
 
 /**
  * The line that sshd is asked to run: whatever the login shell is (sh, csh, fish), it becomes /bin/sh and runs our line.
@@ -118,7 +120,9 @@ export function runningOver(channel: ClientChannel, parts: RemoteParts): Running
   channel.on('exit', (code: number | null, signal?: string) => {
     end = code === null ? { kind: 'signaled', signal: signal ?? 'SIGKILL' } : { kind: 'exited', exitCode: code };
   });
+  let giveUpOn = (_error: GpuEvalError) => {};
   const ended = new Promise<CommandEnd>((resolve, reject) => {
+    giveUpOn = reject;
     channel.once('close', (code: number | null | undefined, signal?: string) => {
       // `exit` may have come before anybody listened, for a command that ends at once: ssh2 says it again here.
       if (end === undefined && code !== undefined) {
@@ -152,10 +156,8 @@ export function runningOver(channel: ClientChannel, parts: RemoteParts): Running
     if (!isClosed) {
       const known = await Promise.race([pid, delay(PID_WAIT_MS, null, { ref: false }), ended.catch(() => null)]);
       if (typeof known === 'number' && !isClosed) {
-        await parts.control(endGroupLine(known)).catch(() => {
-          // No further channel (MaxSessions 1): sshd can signal the group itself, where it is new enough.
-          if (!isClosed) channel.signal('KILL');
-        });
+        // Where that fails too, the connection is lost or the box beyond reach: told by how the channel ends, or does not.
+        await parts.control(endGroupLine(known)).catch(() => {});
       }
     }
     // What left the group may hold the output open, and a reader that left reads no more.
@@ -165,10 +167,18 @@ export function runningOver(channel: ClientChannel, parts: RemoteParts): Running
       channel.resume();
       channel.stderr.resume();
     }, GRACE_MS);
-    ended.then(
-      () => clearTimeout(release),
-      () => clearTimeout(release),
-    );
+    const giveUp = setTimeout(() => {
+      giveUpOn(
+        new GpuEvalError('box', `a command on ${parts.description} could not be ended`, {
+          why: 'it may still be running there',
+        }),
+      );
+    }, GIVE_UP_MS);
+    const settled = () => {
+      clearTimeout(release);
+      clearTimeout(giveUp);
+    };
+    ended.then(settled, settled);
   };
   return { stdin, stdout, stderr, ended, terminate };
 }

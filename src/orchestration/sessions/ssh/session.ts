@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Client } from 'ssh2';
+import type { Client, ClientChannel } from 'ssh2';
 import { ConnectionLostError, GpuEvalError } from '../../../core/errors.ts';
 import type {
   Chunk,
@@ -23,6 +23,7 @@ import { openForward, openForwardBack } from './forwards.ts';
 import { loginShellLine, runningOver } from './remote-command.ts';
 
 const CONTROL_MS = 10_000;
+const GOODBYE_MS = 1_000;
 
 /** One ssh connection as a Session: many channels, one transport; where that is lost every call says so. */
 export class SshSession implements Session {
@@ -30,15 +31,26 @@ export class SshSession implements Session {
   readonly description: string;
   readonly #client: Client;
   readonly #hops: readonly Client[];
+  readonly #connectAgain: () => Promise<Client>;
   readonly #channels: Channels;
   readonly #box: Box;
   readonly #start: StartCommand;
   #isLost = false;
   #why: string | undefined;
 
-  /** `client` is connected; `hops` are the connections that carry it, closed with it. */
-  constructor(client: Client, hops: readonly Client[], box: Box, limits: ChannelLimits) {
+  /**
+   * `client` is connected; `hops` are the connections that carry it, closed with it. `connectAgain` makes a second
+   * connection to the box, for what the first has no room for.
+   */
+  constructor(
+    client: Client,
+    hops: readonly Client[],
+    box: Box,
+    limits: ChannelLimits,
+    connectAgain: () => Promise<Client>,
+  ) {
     this.#client = client;
+    this.#connectAgain = connectAgain;
     this.#hops = hops;
     this.#box = box;
     this.description = box.description;
@@ -100,22 +112,43 @@ export class SshSession implements Session {
   async close(): Promise<void> {
     if (!this.#isLost) {
       await new Promise<void>((resolve) => {
-        this.#client.once('close', () => resolve());
-        this.#client.end();
         // A box that does not take part in saying goodbye is left.
-        setTimeout(() => this.#client.destroy(), 1_000).unref();
+        const timer = setTimeout(() => this.#client.destroy(), GOODBYE_MS);
+        this.#client.once('close', () => {
+          clearTimeout(timer);
+          resolve();
+        });
+        this.#client.end();
       });
     }
     for (const hop of this.#hops) hop.end();
   }
 
-  /** Runs a line of ours beside the commands, to its end. */
+  /** Runs a line of ours beside the commands, to its end: over a second connection where the server takes no more. */
   async #control(line: string): Promise<void> {
-    const channel = await this.#channels.runAtOnce(`exec /bin/sh -c '${line}'`);
+    const asked = `exec /bin/sh -c '${line}'`;
+    try {
+      await this.#readToEnd(await this.#channels.runAtOnce(asked));
+    } catch (error) {
+      if (this.#isLost) throw error;
+      const client = await this.#connectAgain();
+      try {
+        await this.#readToEnd(
+          await new Promise<ClientChannel>((resolve, reject) => {
+            client.exec(asked, (refused, channel) => (refused ? reject(refused) : resolve(channel)));
+          }),
+        );
+      } finally {
+        client.end();
+      }
+    }
+  }
+
+  #readToEnd(channel: ClientChannel): Promise<void> {
     channel.resume();
     channel.stderr.resume();
     channel.on('error', () => {});
-    await new Promise<void>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => reject(new GpuEvalError('connection', `${this.description} does not answer`)),
         CONTROL_MS,
