@@ -1,0 +1,85 @@
+import type { BenchmarkSummary, ManifestTask } from '../schemas.ts';
+import { intervalChart } from './charts.ts';
+import { formatCount, formatRange, formatShare, plural } from './format.ts';
+import { html, type Markup } from './markup.ts';
+import { type Proof, proofOf } from './proof.ts';
+
+/** One benchmark of the run: what was asked, what came of it, and the name under which it is told. */
+export type Told = {
+  readonly name: string;
+  /** Index into `run.asked.tasks`. */
+  readonly task: number;
+  readonly asked: ManifestTask;
+  readonly found: BenchmarkSummary;
+};
+
+/** A table in a box of its own, that scrolls by itself where the screen is narrow, also by keyboard. */
+export function scrollingTable(label: string, table: Markup): Markup {
+  return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">${table}</div>`;
+}
+
+export function scoresSection(benchmarks: readonly Told[]): Markup {
+  const rows = benchmarks.map(({ name, asked, found }) => {
+    const { score, interval, standardError, n, samples, bounds, final, passAtK } = found;
+    const chart = score === null ? null : intervalChart(score, interval, final ? null : bounds);
+    return html`<tr>
+<th scope="row"><bdi>${name}</bdi>${passAtK === null ? null : html`<span class="sub">${describePassAtK(passAtK)}</span>`}</th>
+<td class="number big">${score === null ? '–' : formatShare(score)}</td>
+<td class="wide">${chart}<span class="sub">${interval === null ? 'no interval' : formatRange(interval)}</span></td>
+<td class="number">${standardError === null ? '–' : `± ${(standardError * 100).toFixed(1)}`}</td>
+<td class="number">${formatCount(n)}${asked.n > 1 ? html`<span class="sub">${formatCount(samples)} samples</span>` : null}</td>
+<td>${final ? html`<span class="badge good">final</span>` : html`<span class="badge open">not final</span><span class="sub">${openSamples(found)}; could become ${formatRange(bounds)}</span>`}</td>
+</tr>`;
+  });
+  return html`<section aria-labelledby="scores"><h2 id="scores">Scores</h2>
+${scrollingTable(
+  'Scores',
+  html`<table class="scores"><thead><tr><th scope="col">Benchmark</th><th scope="col" class="number">Score</th><th scope="col">95% interval, on a line from 0 to 100%</th><th scope="col" class="number">Std. error</th><th scope="col" class="number">Questions</th><th scope="col">State</th></tr></thead>
+<tbody>${rows}</tbody></table>`,
+)}</section>`;
+}
+
+function describePassAtK(passAtK: Readonly<Record<string, number>>): string {
+  return Object.entries(passAtK)
+    .map(([k, value]) => `pass@${k} ${formatShare(value)}`)
+    .join(', ');
+}
+
+function openSamples({ ungraded, missing, n }: BenchmarkSummary): string {
+  const open = [
+    ...(missing > 0 ? [`${formatCount(missing)} missing`] : []),
+    ...(ungraded > 0 ? [`${formatCount(ungraded)} not graded`] : []),
+  ];
+  if (open.length > 0) return open.join(', ');
+  return n === 0 ? 'nothing recorded' : 'controls not complete';
+}
+
+const PROOFS: Readonly<Record<Proof, Markup>> = {
+  holds: html`<span class="badge good">✓ holds</span>`,
+  broken: html`<span class="badge bad">✗ does not hold</span>`,
+  partial: html`<span class="badge open">not complete</span>`,
+  none: html`<span class="badge">no controls</span>`,
+};
+
+/** The grader's own proof, beside what the model got: a score is worth as much as what gave it. */
+export function proofSection(benchmarks: readonly Told[]): Markup {
+  const rows = benchmarks.map(({ name, found }) => {
+    const { score, controls, sandbox } = found;
+    const proof = proofOf(found);
+    const counted = (control: { passed: number; n: number } | undefined, isWrong: boolean): Markup =>
+      control === undefined || control.n === 0
+        ? html`<td class="number">–</td>`
+        : html`<td class="${isWrong ? 'number wrong' : 'number'}">${formatCount(control.passed)} of ${formatCount(control.n)}${isWrong ? html`<span class="sub">✗ ${control === controls?.broken ? 'passed, and must not' : `${plural(control.n - control.passed, 'solution')} failed`}</span>` : null}</td>`;
+    return html`<tr class="${proof === 'broken' ? 'failed' : ''}"><th scope="row"><bdi>${name}</bdi></th>
+<td class="number">${score === null ? '–' : formatShare(score)}</td>
+${counted(controls?.reference, (controls?.reference.passed ?? 0) < (controls?.reference.n ?? 0))}
+${counted(controls?.broken, (controls?.broken.passed ?? 0) > 0)}
+<td>${PROOFS[proof]}</td><td>${sandbox === null ? 'nothing ran' : sandbox === 'none' ? html`<span class="badge bad">none, by request</span>` : sandbox}</td></tr>`;
+  });
+  return html`<section aria-labelledby="proof"><h2 id="proof">The grader’s proof</h2>
+<p class="note">Beside the model’s answers the same grader was given the benchmark’s own solutions, which must all pass, and broken copies of them, of which none may. Where that does not hold, the score says nothing about the model.</p>
+${scrollingTable(
+  'The grader’s proof',
+  html`<table><thead><tr><th scope="col">Benchmark</th><th scope="col" class="number">Model</th><th scope="col" class="number">Reference solutions passed</th><th scope="col" class="number">Broken copies passed</th><th scope="col">Proof</th><th scope="col">Sandbox</th></tr></thead><tbody>${rows}</tbody></table>`,
+)}</section>`;
+}
