@@ -3,9 +3,10 @@
 // loads next to nothing.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-const root = new URL('..', import.meta.url);
+const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 if (!existsSync('src/main.ts')) process.exit(0); // an installed package has no sources: dist/ is already there
 const version = JSON.parse(readFileSync('package.json', 'utf8')).version;

@@ -23,7 +23,7 @@ const isGguf = (model: string): boolean => model.toLowerCase().endsWith('.gguf')
 
 /**
  * Which engine serves which model. `auto`: vLLM where there is a GPU or a vLLM was named; else llama.cpp, for a GGUF
- * file or, where no model was named, for the small embedded one.
+ * file or, where no model was named, for the small embedded one; else the vLLM that is there.
  * @throws {GpuEvalError} `usage` with examples where nothing fits.
  */
 export function chooseEngine(config: Asked, facts: Seen): EngineChoice {
@@ -38,6 +38,8 @@ function pickEngine(config: Asked, model: string | null, facts: Seen): EngineNam
   if (model === EMBEDDED_MODEL) return 'llamacpp';
   if (facts.gpus.length > 0 || config.vllmCommand !== null) return 'vllm';
   if (model === null || isGguf(model)) return 'llamacpp';
+  // A vLLM that is there without a GPU is one for CPUs: it serves what llama.cpp cannot.
+  if (facts.vllm !== null) return 'vllm';
   throw new GpuEvalError('usage', `${facts.hostname} has no GPU, so vLLM is not taken for ${model}`, {
     why: 'without a GPU, llama.cpp serves GGUF files, and vLLM is taken only where it was asked for',
     hint: `--model /path/on/the/box/MODEL.gguf; or --engine vllm, with a vLLM for CPUs as --vllm-command; or --base-url of a server that runs already; or no --model, for the small embedded one`,

@@ -127,11 +127,11 @@ async function findAskedServer(config: Config, context: WorkflowContext, box: Bo
 
 /** What a dry run shows where no server runs yet: the one that `serve` would start. */
 function plannedServer(config: Config, box: Box): AskedServer {
-  const { engine, model } = chooseEngine(config, box.facts);
+  const { engine, servedModelName } = chooseEngine(config, box.facts);
   const baseUrl = `http://127.0.0.1:${config.serverPort ?? 'PORT'}/v1`;
   return {
     engine,
-    model: config.servedModelName ?? model,
+    model: servedModelName,
     baseUrl,
     keyPath: serverKeyPath(box),
     observed: { engine, baseUrl },
