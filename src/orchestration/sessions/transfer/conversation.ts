@@ -173,8 +173,9 @@ export async function converse<T>(
     (end) => ({ end }),
     (error: unknown) => ({ error }),
   );
+  const over = new AbortController(); // takes the listener away again: one signal sees many transfers
   const aborted = new Promise<'aborted'>((resolve) => {
-    signal?.addEventListener('abort', () => resolve('aborted'), { once: true });
+    signal?.addEventListener('abort', () => resolve('aborted'), { once: true, signal: over.signal });
     if (signal?.aborted) resolve('aborted');
   });
   const outcome = await Promise.race([
@@ -184,6 +185,7 @@ export async function converse<T>(
     ),
     aborted.then(() => ({ kind: 'aborted' as const })),
   ]);
+  over.abort();
   if (outcome.kind === 'done') {
     running.stdin.end();
     running.stdout.resume();
