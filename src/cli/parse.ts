@@ -21,6 +21,7 @@ export type ParsedCall = {
  * @throws {GpuEvalError} `usage` for commands and words, `config` for flags that are not known, with the near miss.
  */
 export async function parseCall(argv: readonly string[]): Promise<ParsedCall> {
+  refuseSwitchValues(argv);
   const parsed: Readonly<Record<string, unknown>> = await createParser().parse([...argv]);
   const positional: readonly unknown[] = Array.isArray(parsed._) ? parsed._ : [];
   const [name, ...words] = positional.map(String);
@@ -72,6 +73,20 @@ function createParser() {
   return parser;
 }
 
+/** The parser takes any word behind a switch's `=` for false. */
+function refuseSwitchValues(argv: readonly string[]): void {
+  for (const word of argv) {
+    if (word === '--') return;
+    const [, name, value] = /^--([^=]+)=(.*)$/s.exec(word) ?? [];
+    const isSwitch = ALL_FLAGS.some((flag) => flag.kind === 'switch' && flag.name === name);
+    if (isSwitch && value !== 'true' && value !== 'false') {
+      throw new GpuEvalError('config', `--${name} wants true or false, or nothing`, {
+        why: `it is ${JSON.stringify(value)}`,
+      });
+    }
+  }
+}
+
 type FlagValue = string | boolean | readonly string[];
 
 function readFlags(parsed: Readonly<Record<string, unknown>>, command: CommandSpec): ReadonlyMap<string, FlagValue> {
@@ -95,8 +110,7 @@ function readFlag(flag: (typeof ALL_FLAGS)[number], value: unknown): FlagValue {
   };
   if (flag.kind === 'switch') {
     // Given twice, the last word counts, as in `alias x='x --json'` and `x --no-json`.
-    const last: unknown = Array.isArray(value) ? value.at(-1) : value;
-    return typeof last === 'boolean' ? last : refuse('takes no value', `it was given ${JSON.stringify(last)}`);
+    return (Array.isArray(value) ? value.at(-1) : value) === true;
   }
   const values: readonly unknown[] = Array.isArray(value) ? value : [value];
   if (values.some((one) => one === false)) refuse('cannot be negated', `--no-${flag.name} was given`);

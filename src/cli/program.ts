@@ -19,7 +19,7 @@ import type { ParsedCall } from './parse.ts';
  */
 export async function runProgram(argv: readonly string[], host: Host): Promise<number> {
   const before = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
-  const isJson = before.includes('--json') && before.lastIndexOf('--json') > before.lastIndexOf('--no-json');
+  const isJson = before.findLast((word) => /^--(no-)?json(=|$)/.test(word))?.startsWith('--json') === true;
   try {
     const help = findHelp(before, host);
     if (help !== null) {

@@ -20,7 +20,11 @@ export const templates = {
     const all = await host.templates(config.templates);
     const asked = words[0];
     if (asked === undefined) {
-      const rows = all.map(({ name, origin, values }) => [name, origin, `${values.length} values`]);
+      const rows = all.map(({ name, origin, values }) => [
+        name,
+        origin,
+        `values: ${values.map((value) => value.name).join(', ')}`,
+      ]);
       return { json: { templates: all.map(({ source: _, ...rest }) => rest) }, text: layOut(rows), exitCode: EXIT.ok };
     }
     const found = all.find(({ name }) => name === asked || name.replace(/(\.sh)?\.hbs$/, '') === asked);

@@ -23,7 +23,7 @@ export function parseHost(text: string, where: string): HostName {
   if (user === '') refuse('the user before @ is missing');
   if (user?.includes(':') === true) refuse('a password does not belong here; keys and the agent log in');
   for (const word of [host, user ?? '']) {
-    if (word.startsWith('-') || /[\s\u0000-\u001f\u007f/\\'"`$;&|<>()]/.test(word)) {
+    if (word.startsWith('-') || /[\s\u0000-\u001f\u007f/\\'"`$;&|<>()[\]]/.test(word)) {
       refuse(`${JSON.stringify(word)} holds a character that no name may hold`);
     }
   }

@@ -45,12 +45,13 @@ export function unknownFlag(name: string, known: readonly string[] = []): GpuEva
   if (secret !== undefined) {
     return new GpuEvalError('config', `--${name} is not a flag: secrets are not given on the command line`, {
       why: 'every user of a machine can read its command lines',
-      hint: `put ${envNames(secret).at(-1)} in the environment or in .env`,
+      hint: `put ${envNames(secret)[1]} in the environment or in .env`,
     });
   }
   const names = known.length > 0 ? known : CONFIG_KEYS.filter((key) => specOf(key).secret === undefined).map(kebabName);
   const near = nearMiss(name, names);
-  return new GpuEvalError('config', `--${name.slice(0, 80)} is not a flag that is known here`, {
+  const spelled = name.length === 1 ? `-${name}` : `--${name.slice(0, 80)}`;
+  return new GpuEvalError('config', `${spelled} is not a flag that is known here`, {
     hint: near === null ? 'gpu-eval --help' : `did you mean --${near}?`,
   });
 }
@@ -182,6 +183,6 @@ const asYaml = (name: string): string =>
 function secretInYaml(name: string, key: ConfigKey, where: string): GpuEvalError {
   return new GpuEvalError('config', `${name} (${where}) is a secret and does not belong into this file`, {
     why: 'gpu-eval.yaml is made to be shared and committed',
-    hint: `put ${envNames(key).at(-1)} in .env (and .env in .gitignore), or in the environment`,
+    hint: `put ${envNames(key)[1]} in .env (and .env in .gitignore), or in the environment`,
   });
 }

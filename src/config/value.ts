@@ -35,10 +35,11 @@ function wrongKind(key: ConfigKey, found: Found): GpuEvalError {
   });
 }
 
-const shown = (value: unknown): string =>
-  Array.isArray(value) && value.length > 1
-    ? `given ${value.length} times`
-    : (JSON.stringify(value) ?? 'nothing').slice(0, 120);
+/** A value as an error shows it: short, and without a password that a URL holds. */
+function shown(value: unknown): string {
+  if (Array.isArray(value) && value.length > 1) return `given ${value.length} times`;
+  return (JSON.stringify(value) ?? 'nothing').replace(/\/\/[^/@]*@/, '//***@').slice(0, 120);
+}
 
 /** Text in the form of the key's kind; undefined where it has none. */
 function fromText(key: ConfigKey, value: unknown): unknown {

@@ -19,13 +19,16 @@ export function stepText(event: EventOf<'step'>): string {
   return stripControl(`setup: ${event.title} ${STEP_WORDS[event.state]}${took}${detail}`);
 }
 
-/** `gsm8k: 40 of 100 asked, 38 graded, 21 right`; the controls are named for what they are. */
+/** `gsm8k: 40 of 100 answered, 38 graded, 21 right`; the controls are named for what they are. */
 export function progressText(event: EventOf<'progress'>): string {
   const whose =
     event.origin === 'reference' ? ' (reference solutions)' : event.origin === 'broken' ? ' (broken copies)' : '';
-  const asked = event.origin === 'model' ? ` ${event.generated} of ${event.total} answered,` : ` of ${event.total}:`;
   const ungraded = event.ungraded > 0 ? `, ${event.ungraded} ungraded` : '';
-  return stripControl(`${event.benchmark}${whose}:${asked} ${event.graded} graded, ${event.correct} right${ungraded}`);
+  const counts =
+    whose === ''
+      ? `${event.generated} of ${event.total} answered, ${event.graded} graded`
+      : `${event.graded} of ${event.total} graded`;
+  return stripControl(`${event.benchmark}${whose}: ${counts}, ${event.correct} right${ungraded}`);
 }
 
 export const rateText = (event: EventOf<'rate'>): string =>

@@ -36,7 +36,7 @@ function openText(result: EvalResult): string {
   const all = Object.values(result.benchmarks);
   const missing = all.reduce((sum, found) => sum + found.missing, 0);
   const ungraded = all.reduce((sum, found) => sum + found.ungraded, 0);
-  return `${missing} answers are missing and ${ungraded} are not graded`;
+  return `answers missing: ${missing}, not graded: ${ungraded}`;
 }
 
 function scoreTable(result: EvalResult, paint: Paint): string {

@@ -1,0 +1,57 @@
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makePlace, type Place } from '../fixtures/command-line.ts';
+
+/** The built command as a process: what cannot be seen from inside. */
+describe('gpu-eval as a process', () => {
+  let place: Place;
+  beforeAll(() => {
+    place = makePlace();
+  });
+  afterAll(() => place.remove());
+
+  it.each([['--help'], ['serve', '--help'], ['--version']])('%s %s takes less than 150 ms', async (...argv) => {
+    const took: number[] = [];
+    for (let i = 0; i < 9; i += 1) {
+      const started = performance.now();
+      const ended = await place.run(argv.filter((word) => word !== undefined));
+      took.push(performance.now() - started);
+      expect(ended).toMatchObject({ code: 0, stderr: '' });
+    }
+    // The best of nine: what else the machine does is not the program's.
+    expect(Math.min(...took)).toBeLessThan(150);
+  });
+
+  it('reads .env and gpu-eval.yaml of the current folder', async () => {
+    writeFileSync(join(place.cwd, '.env'), 'REMOTE_SERVER=me@box\nPORT=2222\n');
+    writeFileSync(join(place.cwd, 'gpu-eval.yaml'), 'tp: 4\n');
+    const ended = await place.run(['config', '--json'], { env: { PORT: '80' } });
+    expect(JSON.parse(ended.stdout)).toMatchObject({
+      machine: { value: 'ssh' },
+      port: { value: 2222, where: 'PORT (.env:2)' },
+      tp: { value: 4, where: 'tp (gpu-eval.yaml:1)' },
+    });
+  });
+
+  it('ends with the code of the error, and tells it in whole documents into a pipe', async () => {
+    const ended = await place.run(['eval', '--tepmerature', '1', '--json']);
+    expect(ended.code).toBe(2);
+    expect(JSON.parse(ended.stdout)).toMatchObject({ error: { code: 'config', exitCode: 2 } });
+  });
+
+  it('is quiet when its reader has seen enough', async () => {
+    const main = new URL('../../dist/main.js', import.meta.url).pathname;
+    const child = spawn('sh', ['-c', `"${process.execPath}" "${main}" completion bash | head -n 1`], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.stdout.resume();
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  });
+});
