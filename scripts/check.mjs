@@ -2,8 +2,9 @@
 // A tool that is not an npm package (shellcheck, ruff) may be missing: that is told by name, and fails where CI is set.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
-process.chdir(new URL('..', import.meta.url).pathname);
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const bin = (name) => `node_modules/.bin/${name}`;
 const golden = readdirSync('test/golden', { recursive: true })
   .filter((name) => name.endsWith('.sh'))
@@ -15,7 +16,11 @@ const checks = [
   { name: 'import rules', argv: [bin('depcruise'), '--config', '.dependency-cruiser.cjs', 'src'] },
   { name: 'dead code', argv: [bin('knip'), '--no-progress'] },
   { name: 'shellcheck', argv: ['shellcheck', ...golden], outside: 'apt-get install shellcheck' },
-  { name: 'ruff', argv: ['ruff', 'check', '--line-length', '120', '--select', 'E,F,W,I,UP,B', '--target-version', 'py310', 'remote'], outside: 'pip install ruff' },
+  {
+    name: 'ruff',
+    argv: ['ruff', 'check', '--line-length', '120', '--select', 'E,F,W,I,UP,B', '--target-version', 'py310', 'remote'],
+    outside: 'pip install ruff',
+  },
 ];
 
 const failed = [];

@@ -17,13 +17,6 @@ export type SetupPlan = {
   readonly progressPath: string;
 };
 
-/** One line of a setup's progress file (JSONL, written by templates/setup.sh.hbs). */
-export type SetupProgress = {
-  readonly step: string;
-  readonly state: 'unchanged' | 'applying' | 'applied' | 'failed';
-  readonly exitCode?: number;
-};
-
 export type EngineName = 'vllm' | 'llamacpp';
 
 export type ServePlan = {

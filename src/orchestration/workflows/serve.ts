@@ -3,7 +3,7 @@ import type { Config } from '../../config/schema.ts';
 import { GpuEvalError } from '../../core/errors.ts';
 import type { JobState } from '../../core/job.ts';
 import { chooseEngine, findVllm } from '../plan/engine.ts';
-import { envPython, jobDir, secretPath } from '../plan/layout.ts';
+import { jobDir, secretPath } from '../plan/layout.ts';
 import { planServe } from '../plan/serve.ts';
 import type { ServePlan } from '../plan/types.ts';
 import { diagnose } from '../servers/engine.ts';
@@ -225,5 +225,3 @@ async function freePort(box: Box, signal: AbortSignal): Promise<number> {
     hint: '--server-port N',
   });
 }
-
-export const graderPython = (box: Box): string => envPython(box.layout, 'grader');
