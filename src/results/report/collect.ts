@@ -45,7 +45,7 @@ export async function collectContent(
   );
   const drawn = piles
     .flatMap(({ task, pile }) => pile.take(perPile).map((candidate) => ({ task, candidate })))
-    .sort((a, b) => a.candidate.generation.offset - b.candidate.generation.offset);
+    .sort((a, b) => a.task - b.task || a.candidate.generation.offset - b.candidate.generation.offset);
   const { answers, questions, textLimit } = await readDrawn(runDir, drawn, limits);
   const shown = (task: number, origin: Origin, outcome: ShownOutcome): number =>
     answers.filter((a) => a.task === task && a.origin === origin && a.outcome === outcome).length;

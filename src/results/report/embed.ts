@@ -64,17 +64,19 @@ async function embed(
     else if (isLast) break;
     else return null;
   }
-  const questions: ShownQuestion[] = [];
-  const places = new Map<string, number>();
+  const found = new Map<string, ShownQuestion>();
   for await (const sample of readWantedSamples(runDir, new Set(read.map(({ sample }) => sample)))) {
     const question = shownQuestion(sample, textLimit);
-    if (fits(question)) places.set(sampleKey(sample), questions.push(question) - 1);
+    if (fits(question)) found.set(sampleKey(sample), question);
     else if (isLast) break;
     else return null;
   }
+  // In the order of the answers, whatever the order in which a writer left them.
+  const asked = [...new Set(read.map(({ sample }) => sample))].filter((sample) => found.has(sample));
+  const places = new Map(asked.map((sample, place) => [sample, place]));
   return {
     answers: read.map(({ answer, sample }) => ({ ...answer, question: places.get(sample) ?? null })),
-    questions,
+    questions: asked.flatMap((sample) => found.get(sample) ?? []),
   };
 }
 

@@ -94,18 +94,20 @@ function banners({ summary }: ReportContent, benchmarks: readonly Told[]): reado
   ];
 }
 
-function answersSection({ piles, answers, textLimit }: ReportContent, benchmarks: readonly Told[]): Markup {
+function answersSection({ piles, answers, questions, textLimit }: ReportContent, benchmarks: readonly Told[]): Markup {
   const total = piles.reduce((sum, pile) => sum + pile.total, 0);
   const option = (value: string | number, label: string): Markup => html`<option value="${value}">${label}</option>`;
   const bound =
     answers.length < total
       ? `${formatCount(answers.length)} of ${formatCount(total)} answers are in this page, drawn by lot among each benchmark, origin and outcome; all are in generations.jsonl and grades.jsonl.`
-      : `All ${plural(total, 'answer')} of the run.`;
+      : `All ${plural(total, 'recorded text')}, controls included.`;
+  const prompts =
+    questions.length > 0 || answers.length === 0 ? '' : ' What was asked is not recorded in this run folder.';
   const origins = (['model', 'reference', 'broken'] as const).filter((origin) =>
     piles.some((p) => p.origin === origin),
   );
   return html`<section aria-labelledby="answers"><h2 id="answers" tabindex="-1">Answers to read</h2>
-<p class="note">${bound} Texts longer than ${formatCount(textLimit)} characters are shortened in the middle, and say so. Characters that cannot be seen are spelt out, as <span class="unseen">U+202E</span>.</p>
+<p class="note">${bound}${prompts} Texts longer than ${formatCount(textLimit)} characters are shortened in the middle, and say so. Characters that cannot be seen are spelt out, as <span class="unseen">U+202E</span>.</p>
 <noscript><p class="banner open">The answers are shown by a script, and scripts are switched off here.</p></noscript>
 <form id="filters" class="filters" hidden>
 <label>Benchmark <select id="by-task">${[option('', 'all'), ...benchmarks.map(({ name, task }) => option(task, name))]}</select></label>

@@ -34,7 +34,7 @@ export function scoresSection(benchmarks: readonly Told[]): Markup {
   return html`<section aria-labelledby="scores"><h2 id="scores">Scores</h2>
 ${scrollingTable(
   'Scores',
-  html`<table class="scores"><thead><tr><th scope="col">Benchmark</th><th scope="col" class="number">Score</th><th scope="col">95% interval, on a line from 0 to 100%</th><th scope="col" class="number">Std. error</th><th scope="col" class="number">Questions</th><th scope="col">State</th></tr></thead>
+  html`<table class="scores"><thead><tr><th scope="col">Benchmark</th><th scope="col" class="number">Score</th><th scope="col">95% interval (line: 0 to 100%)</th><th scope="col" class="number">Std. error</th><th scope="col" class="number">Questions</th><th scope="col">State</th></tr></thead>
 <tbody>${rows}</tbody></table>`,
 )}</section>`;
 }
@@ -71,15 +71,16 @@ export function proofSection(benchmarks: readonly Told[]): Markup {
         ? html`<td class="number">–</td>`
         : html`<td class="${isWrong ? 'number wrong' : 'number'}">${formatCount(control.passed)} of ${formatCount(control.n)}${isWrong ? html`<span class="sub">✗ ${control === controls?.broken ? 'passed, and must not' : `${plural(control.n - control.passed, 'solution')} failed`}</span>` : null}</td>`;
     return html`<tr class="${proof === 'broken' ? 'failed' : ''}"><th scope="row"><bdi>${name}</bdi></th>
+<td>${PROOFS[proof]}</td>
 <td class="number">${score === null ? '–' : formatShare(score)}</td>
 ${counted(controls?.reference, (controls?.reference.passed ?? 0) < (controls?.reference.n ?? 0))}
 ${counted(controls?.broken, (controls?.broken.passed ?? 0) > 0)}
-<td>${PROOFS[proof]}</td><td>${sandbox === null ? 'nothing ran' : sandbox === 'none' ? html`<span class="badge bad">none, by request</span>` : sandbox}</td></tr>`;
+<td>${sandbox === null ? 'nothing ran' : sandbox === 'none' ? html`<span class="badge bad">none, by request</span>` : sandbox}</td></tr>`;
   });
   return html`<section aria-labelledby="proof"><h2 id="proof">The grader’s proof</h2>
 <p class="note">Beside the model’s answers the same grader was given the benchmark’s own solutions, which must all pass, and broken copies of them, of which none may. Where that does not hold, the score says nothing about the model.</p>
 ${scrollingTable(
   'The grader’s proof',
-  html`<table><thead><tr><th scope="col">Benchmark</th><th scope="col" class="number">Model</th><th scope="col" class="number">Reference solutions passed</th><th scope="col" class="number">Broken copies passed</th><th scope="col">Proof</th><th scope="col">Sandbox</th></tr></thead><tbody>${rows}</tbody></table>`,
+  html`<table><thead><tr><th scope="col">Benchmark</th><th scope="col">Proof</th><th scope="col" class="number">Model</th><th scope="col" class="number">Reference solutions passed</th><th scope="col" class="number">Broken copies passed</th><th scope="col">Sandbox</th></tr></thead><tbody>${rows}</tbody></table>`,
 )}</section>`;
 }

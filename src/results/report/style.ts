@@ -22,7 +22,7 @@ h1 { margin: .1rem 0 .4rem; font-size: clamp(1.5rem, 4vw, 2.1rem); line-height: 
 h2 { margin: 2.5rem 0 .75rem; font-size: 1.3rem; }
 h3 { margin: 0 0 .6rem; font-size: 1rem; }
 h4 { margin: .9rem 0 .3rem; font-size: .8125rem; color: var(--soft); font-weight: 600; }
-h1, h3, th, td, dd, li, .note, .banner { overflow-wrap: anywhere; }
+h1, h3, tbody th, .rows, dd, li, .note, .banner { overflow-wrap: anywhere; }
 bdi, td, dd, pre { unicode-bidi: isolate; }
 a { color: var(--link); }
 :focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
@@ -35,7 +35,8 @@ a { color: var(--link); }
 .banner.bad { color: var(--bad); background: var(--bad-bg); } .banner.open { color: var(--open); background: var(--open-bg); }
 .badge { display: inline-block; padding: .05rem .55rem; border-radius: 1rem; font-size: .8125rem; font-weight: 600; white-space: nowrap; background: var(--code); color: var(--soft); }
 .badge.good, .badge.outcome-correct { color: var(--good); background: var(--good-bg); }
-.badge.bad, .badge.outcome-wrong, .badge.outcome-correct.bad { color: var(--bad); background: var(--bad-bg); }
+.badge.outcome-wrong { color: var(--bad); background: var(--bad-bg); }
+.badge.bad { color: var(--card); background: var(--bad); }
 .badge.open, .badge.outcome-no_answer, .badge.outcome-cut_by_length { color: var(--open); background: var(--open-bg); }
 .scroll, .card, .answer { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; }
 .scroll { overflow-x: auto; }
@@ -44,10 +45,10 @@ th, td { padding: .6rem .9rem; text-align: left; vertical-align: top; border-top
 thead th { border-top: 0; color: var(--soft); font-size: .8125rem; font-weight: 600; vertical-align: bottom; }
 tbody th { font-weight: 600; min-width: 8rem; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.number .sub { white-space: normal; }
+.number .sub, thead .number { white-space: normal; }
 .big { font-size: 1.25rem; font-weight: 650; line-height: 1.3; }
 .wide { width: 32%; min-width: 10rem; }
-.rows { max-width: 24rem; }
+.rows { max-width: 24rem; min-width: 11rem; }
 tr.failed { background: var(--bad-bg); } .wrong, .wrong .sub { color: var(--bad); font-weight: 600; }
 svg { display: block; }
 .interval { width: 100%; height: 1.1rem; } .stack { width: 100%; height: 1.25rem; border-radius: .3rem; } .histogram { width: 100%; height: 7rem; border-bottom: 1px solid var(--soft); }
@@ -73,7 +74,7 @@ select { max-width: 18rem; } button { cursor: pointer; margin-top: .75rem; }
 .answer > summary { display: flex; align-items: baseline; gap: .7rem; padding: .5rem .9rem; cursor: pointer; list-style: none; }
 .answer > summary::-webkit-details-marker { display: none; }
 .answer > summary::before { content: "›"; color: var(--soft); flex: none; } .answer[open] > summary::before { transform: rotate(90deg); }
-.answer .badge { flex: none; } .answer .id { font-weight: 600; flex: none; max-width: 40%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.answer .badge { flex: none; min-width: 8rem; text-align: center; } .answer .id { font-weight: 600; flex: none; max-width: 40%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .answer .aside { flex: none; max-width: 25%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .preview { color: var(--soft); font-size: .875rem; flex: 1 1 0; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .body { padding: 0 .9rem 1rem; border-top: 1px solid var(--line); }
