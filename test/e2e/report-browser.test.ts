@@ -204,7 +204,7 @@ describe.skipIf(CHROMIUM === undefined)(`the report in a browser${WITHOUT}`, () 
       await first.locator('summary').click();
       const blocks = first.locator('pre');
       await expect
-        .poll(() => blocks.allTextContents(), text)
+        .poll(() => blocks.allTextContents(), { message: text })
         .toEqual([ALL, ALL, text, `400 ${text}`, text, text, ALL].map(spelt));
     }
     await page.context().close();

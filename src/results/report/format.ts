@@ -1,4 +1,3 @@
-import type { Outcome } from '../../core/evaluation.ts';
 import type { ShownOutcome } from './pick.ts';
 
 const NUMBER = new Intl.NumberFormat('en-US');
@@ -46,9 +45,5 @@ export const OUTCOME_LABELS = {
 } as const satisfies Record<ShownOutcome, string>;
 
 export const SHOWN_OUTCOMES = Object.keys(OUTCOME_LABELS) as readonly (keyof typeof OUTCOME_LABELS)[];
-
-/** Our own failures: they are no part of a score. */
-export const isFailure = (outcome: Outcome | ShownOutcome): boolean =>
-  outcome === 'infrastructure_error' || outcome === 'grader_failure' || outcome === 'not_graded';
 
 export const ORIGIN_LABELS = { model: 'model', reference: 'reference solutions', broken: 'broken copies' } as const;
