@@ -15,7 +15,7 @@ const outputTo = (stream: NodeJS.WriteStream): Output => ({
     return stream.isTTY === true;
   },
   get columns() {
-    return stream.columns ?? 80;
+    return stream.columns || 80; // a terminal without a size says 0
   },
 });
 

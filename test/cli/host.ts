@@ -111,6 +111,7 @@ export class Place {
   readonly loaded: string[] = [];
   env: Record<string, string> = {};
   isTTY = false;
+  columns = 100;
   catalog: Catalog = CATALOG;
   terminal: Terminal | null = null;
   #stderr: Uint8Array[] = [];
@@ -137,7 +138,7 @@ export class Place {
     const outputTo = (chunks: Uint8Array[]): Host['stdout'] => ({
       write: (text) => void chunks.push(typeof text === 'string' ? encoder.encode(text) : text),
       isTTY: this.isTTY,
-      columns: 100,
+      columns: this.columns,
     });
     const host: Host = {
       version: '1.2.3',

@@ -71,27 +71,31 @@ describe('events', () => {
     expect(stderr.match(/gsm8k: /g)).toHaveLength(41);
   });
 
-  it('move on a terminal, stand still while something is asked, and leave a clean line', async () => {
-    const place = new Place();
-    place.isTTY = true;
-    place.env = { NO_COLOR: '1' };
-    place.workflows.before = async ({ onEvent }) => {
-      onEvent({ type: 'phase', scope: 'serve', phase: 'loading', elapsedMs: 12_000 });
-      await vi.waitFor(() => expect(place.toldSoFar()).toContain('serve: loading'));
-      onEvent({ type: 'note', message: 'a line that stays' });
-      place.terminal?.pause();
-      place.terminal?.notice('asked\u001b[31m');
-      onEvent(progress(3));
-      place.terminal?.resume();
-    };
-    const { stderr, code } = await place.run('run');
-    expect(code).toBe(0);
-    expect(stderr).toContain('serve: loading (12 s)');
-    expect(stderr).toContain('a line that stays\n');
-    expect(stderr).toContain('asked\n');
-    expect(stderr).toContain('gsm8k: 5 of 40 answered, 3 graded, 1 right');
-    // Colours stay off, the line is cleared and the cursor is back at the end.
-    expect(stderr).not.toMatch(/\u001b\[3\dm/);
-    expect(stderr.lastIndexOf('\u001b[?25h')).toBeGreaterThan(stderr.lastIndexOf('\u001b[?25l'));
-  });
+  it.each([100, 20, 0])(
+    'move on a terminal of %i columns, stand still while something is asked, and leave a clean line',
+    async (columns) => {
+      const place = new Place();
+      place.columns = columns;
+      place.isTTY = true;
+      place.env = { NO_COLOR: '1' };
+      place.workflows.before = async ({ onEvent }) => {
+        onEvent({ type: 'phase', scope: 'serve', phase: 'loading', elapsedMs: 12_000 });
+        await vi.waitFor(() => expect(place.toldSoFar()).toContain('serve: load'));
+        onEvent({ type: 'note', message: 'a line that stays' });
+        place.terminal?.pause();
+        place.terminal?.notice('asked\u001b[31m');
+        onEvent(progress(3));
+        place.terminal?.resume();
+      };
+      const { stderr, code } = await place.run('run');
+      expect(code).toBe(0);
+      expect(stderr).toContain('serve: loading');
+      expect(stderr).toContain('a line that stays\n');
+      expect(stderr).toContain('asked\n');
+      expect(stderr).toContain('gsm8k: 5 of 40');
+      // Colours stay off, the line is cleared and the cursor is back at the end.
+      expect(stderr).not.toMatch(/\u001b\[3\dm/);
+      expect(stderr.lastIndexOf('\u001b[?25h')).toBeGreaterThan(stderr.lastIndexOf('\u001b[?25l'));
+    },
+  );
 });

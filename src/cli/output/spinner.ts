@@ -47,7 +47,8 @@ class TerminalStream extends Writable {
   }
 
   get columns(): number {
-    return this.#output.columns;
+    // Of a width of 0, as terminals without a size have, ora makes a line of infinitely many rows.
+    return this.#output.columns > 0 ? this.#output.columns : 80;
   }
 
   override _write(chunk: string | Uint8Array, _encoding: string, done: () => void): void {
