@@ -12,11 +12,11 @@ describe('gpu-eval as a process', () => {
   });
   afterAll(() => place.remove());
 
-  it.each([['--help'], ['serve', '--help'], ['--version']])('%s %s takes less than 150 ms', async (...argv) => {
+  it.each(['--help', 'serve --help', '--version'])('%s takes less than 150 ms', async (line) => {
     const took: number[] = [];
     for (let i = 0; i < 9; i += 1) {
       const started = performance.now();
-      const ended = await place.run(argv.filter((word) => word !== undefined));
+      const ended = await place.run(line.split(' '));
       took.push(performance.now() - started);
       expect(ended).toMatchObject({ code: 0, stderr: '' });
     }
