@@ -9,6 +9,7 @@ export const RUN_FILES = {
   generations: 'generations.jsonl',
   grades: 'grades.jsonl',
   events: 'events.jsonl',
+  samples: 'samples.jsonl',
   summary: 'summary.json',
   writer: 'writer.json',
   lock: 'lock',

@@ -4,7 +4,7 @@ import { GpuEvalError } from '../../core/errors.ts';
 import type { Generation, WorkerSpec } from '../../core/evaluation.ts';
 import type { RunEvent } from '../../core/events.ts';
 import { readDone } from '../../results/done.ts';
-import { listWriters, partDir, RUN_FILES } from '../../results/folder.ts';
+import { listWriters, partDir, RUN_FILES, writeAtomic } from '../../results/folder.ts';
 import { type Malformed, readRecords } from '../../results/lines.ts';
 import { openPart, type Part } from '../../results/part.ts';
 import { generationSchema, type WriterFile } from '../../results/schemas.ts';
@@ -77,6 +77,7 @@ export async function runWorker(spec: WorkerSpec, parts: WorkerParts, signal: Ab
   try {
     try {
       tasks = await prepareTasks(spec, parts);
+      await writeAtomic(join(partDir(spec.runDir, spec.writer), RUN_FILES.samples), sampleLines(tasks));
       await writeEnd({ endedAt: null, complete: false, error: null });
       if (spec.mode !== 'generate') {
         grader = new SharedGrader(parts.createGrader, tasks, {
@@ -115,6 +116,16 @@ async function prepareTasks(spec: WorkerSpec, parts: WorkerParts): Promise<reado
     tasks.push({ spec: task, benchmark, samples: await readSamples(task, benchmark) });
   }
   return tasks;
+}
+
+/** What was asked, once a question: generations name their sample by its id only. */
+function* sampleLines(tasks: readonly PreparedTask[]): Generator<string> {
+  for (const { spec, samples } of tasks) {
+    for (const { id, messages, target } of samples.values()) {
+      const { benchmark, variant } = spec;
+      yield `${JSON.stringify({ benchmark, variant, sampleId: id, messages, target })}\n`;
+    }
+  }
 }
 
 type Running = {

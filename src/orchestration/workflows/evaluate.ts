@@ -115,13 +115,13 @@ async function findAskedServer(config: Config, context: WorkflowContext, box: Bo
       hint: 'gpu-eval serve waits for it; then the same again',
     });
   }
-  const { engine, model, baseUrl, settings, settingsHash, ready } = found.record;
+  const { engine, model, baseUrl, settings, settingsHash, argv, ready } = found.record;
   return {
     engine,
     model,
     baseUrl,
     keyPath: serverKeyPath(box),
-    observed: { engine, baseUrl, settings, settingsHash, ready },
+    observed: { engine, baseUrl, settings, settingsHash, argv, ready },
   };
 }
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Message } from '../../core/evaluation.ts';
 import type { Json } from '../../core/json.ts';
-import { listWriters, partDir } from '../folder.ts';
+import { listWriters, partDir, RUN_FILES } from '../folder.ts';
 import { readRecords } from '../lines.ts';
 
 /** One line of parts/<writer>/samples.jsonl: what was asked, and what is right. Not every writer leaves one. */
@@ -30,7 +30,7 @@ export async function* readWantedSamples(runDir: string, wanted: ReadonlySet<str
   const left = new Set(wanted);
   for (const writer of await listWriters(runDir)) {
     if (left.size === 0) return;
-    const path = join(partDir(runDir, writer), 'samples.jsonl');
+    const path = join(partDir(runDir, writer), RUN_FILES.samples);
     for await (const batch of readRecords(path, recordedSampleSchema, () => undefined)) {
       for (const { record } of batch) if (left.delete(sampleKey(record))) yield record;
     }
