@@ -128,6 +128,6 @@ def has_user() -> bool:
 
 
 if __name__ == "__main__":
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 10):  # noqa: UP036 (run by whatever Python a box has, to say what is wrong with it)
         sys.exit(f"facts.py: Python 3.10 or newer is needed; this is {platform.python_version()} ({sys.executable})")
     main()

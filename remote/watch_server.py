@@ -158,7 +158,8 @@ class Watch:
             if not isinstance(text, str):
                 raise TypeError("content is no text")
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-            say(refused=f"the first completion's answer cannot be read ({error}): {body[:300].decode(errors='replace')}")
+            seen = body[:300].decode(errors="replace")
+            say(refused=f"the first completion's answer cannot be read ({error}): {seen}")
             return True
         say(
             ready=True,

@@ -1,11 +1,12 @@
 // Adds up the JSON reports of several vitest runs and ends with the one line that says how it went.
-// usage: node scripts/count-tests.mjs REPORT.json…
+// usage: node scripts/count-tests.mjs CHECKS_FAILED REPORT.json…
+// CHECKS_FAILED: how many checks beside the tests failed; they count as failures.
 import { readFileSync } from 'node:fs';
 
 let passed = 0;
-let failed = 0;
+let failed = Number(process.argv[2]);
 let skipped = 0;
-for (const path of process.argv.slice(2)) {
+for (const path of process.argv.slice(3)) {
   let report;
   try {
     report = JSON.parse(readFileSync(path, 'utf8'));
