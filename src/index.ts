@@ -3,11 +3,11 @@
  * @module
  */
 import { readFileSync } from 'node:fs';
-import { homedir, userInfo } from 'node:os';
+import { homedir } from 'node:os';
 import { resolveConfig } from './config/resolve.ts';
 import type { Config } from './config/schema.ts';
 import type { Workflows } from './orchestration/workflows/types.ts';
-import { createWorkflows } from './wiring.ts';
+import { createWorkflows, userName } from './wiring.ts';
 
 export type { Config } from './config/schema.ts';
 export { ConnectionLostError, type ErrorCode, EXIT, GpuEvalError } from './core/errors.ts';
@@ -62,8 +62,8 @@ export type GpuEval = {
    * @throws {GpuEvalError} `config` or `usage`, naming the key.
    */
   config(values: Readonly<Record<string, unknown>>): Config;
-  /** The steps of the command line as functions. Each rejects with a GpuEvalError. */
-  readonly workflows: Workflows<Config>;
+  /** The steps of the command line as functions, without those that take over the terminal. Each rejects with a GpuEvalError. */
+  readonly workflows: Omit<Workflows<Config>, 'ssh'>;
 };
 
 /** gpu-eval without its command line: nothing is printed, asked, or read from files of the current folder. */
@@ -74,7 +74,7 @@ export function createGpuEval(options: GpuEvalOptions = {}): GpuEval {
     version: __VERSION__,
     cwd: options.cwd ?? process.cwd(),
     home,
-    user: userInfo().username,
+    user: userName(env),
     env,
     onNotice: options.onNotice ?? (() => undefined),
     ask: undefined,

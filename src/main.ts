@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { homedir, userInfo } from 'node:os';
+import { homedir } from 'node:os';
 import type { Host, Output, Terminal } from './cli/host.ts';
 import { runProgram } from './cli/program.ts';
 
@@ -42,19 +42,10 @@ async function hostParts(terminal: Terminal) {
     cwd: process.cwd(),
     home,
     env: process.env,
-    user: userName(),
+    user: (await import('./wiring.ts')).userName(process.env),
     onNotice: (text: string) => terminal.notice(text),
     ask,
   };
-}
-
-/** A container may run under a number that has no name. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return process.env.USER || String(process.getuid?.() ?? 'user');
-  }
 }
 
 const quiet: Terminal = { pause: () => undefined, resume: () => undefined, notice: () => undefined };

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { CONFIG_KEYS, envNames, specOf } from './config/keys.ts';
 import type { Config } from './config/schema.ts';
 import { GpuEvalError } from './core/errors.ts';
 import type { Session, UploadFile } from './core/session.ts';
@@ -16,6 +18,7 @@ import { TemplateSet } from './orchestration/plan/templates.ts';
 import { LocalSession } from './orchestration/sessions/local.ts';
 import type { HostKeyQuestion } from './orchestration/sessions/ssh/connect.ts';
 import { openSshSession } from './orchestration/sessions/ssh/open.ts';
+import { openSshArgv } from './orchestration/sessions/ssh/openssh.ts';
 import { createWorkflows as createFrom } from './orchestration/workflows/create.ts';
 import type { Deps } from './orchestration/workflows/deps.ts';
 import type { Workflows } from './orchestration/workflows/types.ts';
@@ -40,13 +43,16 @@ export type HostParts = {
 };
 
 /** Variables that hold secrets: no command that we start on this machine inherits them. */
-const SECRETS = new Set([
-  'OPENAI_API_KEY',
-  'GPU_EVAL_API_KEY',
-  'HF_TOKEN',
-  'HUGGING_FACE_HUB_TOKEN',
-  'GPU_EVAL_HF_TOKEN',
-]);
+const SECRETS = new Set(CONFIG_KEYS.filter((key) => specOf(key).secret === true).flatMap(envNames));
+
+/** The user's name here. A container may run under a number that has no name. */
+export function userName(env: Readonly<Record<string, string | undefined>>): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return env.USER || String(process.getuid?.() ?? 'user');
+  }
+}
 
 /** The folder of this package: where templates/, remote/ and dist/ lie. */
 export function packageRoot(): string {
@@ -68,6 +74,7 @@ export function createDeps(host: HostParts): Deps {
   const root = packageRoot();
   const stateDir = join(host.env.XDG_STATE_HOME || join(host.home, '.local', 'state'), 'gpu-eval');
   const cacheDir = join(host.env.XDG_CACHE_HOME || join(host.home, '.cache'), 'gpu-eval');
+  const stateKnownHosts = join(stateDir, 'known_hosts');
   const env = Object.fromEntries(Object.entries(host.env).filter(([name]) => !SECRETS.has(name)));
   const readRemote = (name: string): string => readFileSync(join(root, 'remote', name), 'utf8');
   const openLocal = (python: string | null): Session =>
@@ -87,7 +94,7 @@ export function createDeps(host: HostParts): Deps {
     sha256: (text) => createHash('sha256').update(text).digest('hex'),
     randomKey: () => randomBytes(24).toString('base64url'),
     openSession: async (config, kind, signal) => {
-      if (kind === 'local') return openLocal(config.python);
+      if (kind === 'local') return openLocal(config.machine === 'local' ? config.python : null);
       return await openSshSession(
         {
           host: config.host ?? '',
@@ -104,7 +111,7 @@ export function createDeps(host: HostParts): Deps {
           home: host.home,
           env: host.env,
           localUser: host.user,
-          stateKnownHosts: join(stateDir, 'known_hosts'),
+          stateKnownHosts,
           confirmHostKey: host.ask && ((question) => confirmHostKey(host, question)),
           passphrase: host.ask && ((path) => host.ask?.secret(`passphrase of ${path}: `) ?? Promise.resolve(undefined)),
           signal,
@@ -123,7 +130,7 @@ export function createDeps(host: HostParts): Deps {
     factsSource: async () => readRemote('facts.py'),
     benchmarks: async () => ({ descriptions: benchmarkDescriptions, suites }),
     prepareRows: (config, benchmark, { signal, onEvent }) => {
-      const session = openLocal(config.python);
+      const session = openLocal(config.machine === 'local' ? config.python : null);
       return resolveRows(benchmark, {
         dataFile: config.data[benchmark.name] ?? null,
         hub: { endpoint: config.hfEndpoint, token: config.hfToken, offline: config.hfHubOffline },
@@ -137,7 +144,11 @@ export function createDeps(host: HostParts): Deps {
         onEvent,
       });
     },
-    interactive: (config, command) => openInteractive(config, command),
+    interactive: (config, command) => {
+      mkdirSync(stateDir, { recursive: true, mode: 0o700 }); // ssh writes a new host's key into it
+      const users = config.knownHosts ?? join(host.home, '.ssh', 'known_hosts');
+      return openInteractive(config, command, [stateKnownHosts, users]);
+    },
   };
 }
 
@@ -179,29 +190,30 @@ async function readToolFiles(root: string): Promise<readonly UploadFile[]> {
   return await Promise.all([...paths.map((path) => file(path, relative(remote, path))), file(worker, 'worker.mjs')]);
 }
 
-function openInteractive(config: Config, command: readonly string[]): Promise<number> {
-  const argv =
-    config.machine === 'local'
-      ? command.length > 0
-        ? command
-        : ['/bin/sh', '-i']
-      : ['ssh', ...sshArguments(config), ...(command.length > 0 ? ['--', ...command] : [])];
-  const [program, ...rest] = argv;
+/** Hands the terminal to a shell, or to one command, on the machine. */
+function openInteractive(config: Config, command: readonly string[], knownHosts: readonly string[]): Promise<number> {
+  const here: readonly string[] = command.length > 0 ? command : ['/bin/sh', '-i'];
+  const { host, user, port, identity, sshConfig, acceptNewHostKey } = config;
+  const [program = '', ...rest] =
+    config.machine === 'local' || host === null
+      ? here
+      : openSshArgv(
+          {
+            host,
+            user: user ?? undefined,
+            port: port ?? undefined,
+            identity: identity ?? undefined,
+            sshConfig: sshConfig ?? undefined,
+            acceptNewHostKey,
+            knownHosts,
+          },
+          command,
+        );
   return new Promise((resolve, reject) => {
-    const child = spawn(program ?? 'ssh', rest, { stdio: 'inherit' });
+    const child = spawn(program, rest, { stdio: 'inherit' });
     child.once('error', (cause) =>
       reject(new GpuEvalError('prerequisite', `${program} could not be started`, { why: cause.message, cause })),
     );
     child.once('exit', (code) => resolve(code ?? 1));
   });
-}
-
-function sshArguments(config: Config): readonly string[] {
-  const words: string[] = [];
-  if (config.sshConfig !== null) words.push('-F', config.sshConfig);
-  if (config.port !== null) words.push('-p', String(config.port));
-  if (config.identity !== null) words.push('-i', config.identity);
-  if (config.user !== null) words.push('-l', config.user);
-  words.push(config.host ?? '');
-  return words;
 }

@@ -154,7 +154,7 @@ export const KEYS = {
     min: 1,
     max: 1024,
     default: null,
-    description: 'Tensor parallel size: how many GPUs share the model; else all of them',
+    description: 'Tensor parallel size: how many GPUs share the model; else 1',
   },
   dtype: {
     kind: 'text',

@@ -25,6 +25,14 @@ export type Box = {
 
 const CONNECTION_ATTEMPTS = 8;
 
+/** Where work is done: beside the model; for an endpoint that runs already, here. */
+export const placeOf = (config: Pick<Config, 'baseUrl' | 'machine'>): 'local' | 'ssh' =>
+  config.baseUrl === null ? config.machine : 'local';
+
+/** A run's folder on the machine of its worker: on this machine the user's own, elsewhere one of ours. */
+export const runDirOn = (box: Box, run: { readonly runId: string; readonly dir: string }): string =>
+  box.machine.kind === 'local' ? run.dir : `${box.layout.runs}/${run.runId}`;
+
 /**
  * Connects, observes, and says where things are. Writes nothing there.
  * @param kind `local` where the worker runs here whatever the config says (an endpoint that is already running).
@@ -33,7 +41,7 @@ export async function openBox(
   deps: Deps,
   config: Config,
   context: Pick<WorkflowContext, 'signal' | 'onEvent'>,
-  kind: 'local' | 'ssh' = config.machine,
+  kind: 'local' | 'ssh' = placeOf(config),
 ): Promise<Box> {
   const started = deps.elapsedMs();
   const machine = new Machine(kind, () => deps.openSession(config, kind, context.signal));
@@ -46,7 +54,9 @@ export async function openBox(
   try {
     const session = await machine.session();
     const source = await deps.factsSource();
-    const facts = await over((live) => observeFacts(live, source, config.python));
+    // --python names one on the machine of the config, which is not this one when only grading is done here.
+    const python = kind === config.machine ? config.python : null;
+    const facts = await over((live) => observeFacts(live, source, python));
     if (facts.os !== 'linux' && kind === 'ssh') {
       throw new GpuEvalError('prerequisite', `${session.description} runs ${facts.os}; a box must run Linux`);
     }
@@ -86,7 +96,7 @@ export async function withBox<T>(
   config: Config,
   context: Pick<WorkflowContext, 'signal' | 'onEvent'>,
   work: (box: Box) => Promise<T>,
-  kind: 'local' | 'ssh' = config.machine,
+  kind: 'local' | 'ssh' = placeOf(config),
 ): Promise<T> {
   const box = await openBox(deps, config, context, kind);
   try {

@@ -55,7 +55,7 @@ function checkDisk({ diskFreeMiB, gpus }: Facts): DoctorCheck {
   if (diskFreeMiB === null) return { name: 'disk', state: 'limited', detail: 'free space is not known', hint: null };
   const detail = `${(diskFreeMiB / 1024).toFixed(1)} GiB free in the home folder`;
   if (diskFreeMiB >= needed) return { name: 'disk', state: 'ok', detail, hint: null };
-  const hint = `at least ${(needed / 1024).toFixed(0)} GiB are needed; --box-dir PATH names a folder on a larger disk`;
+  const hint = `at least ${(needed / 1024).toFixed(0)} GiB are needed there: free some, or take a box with a larger disk`;
   return { name: 'disk', state: 'missing', detail, hint };
 }
 

@@ -4,15 +4,14 @@ import { writeManifest } from '../../results/manifest.ts';
 import type { RunManifest } from '../../results/schemas.ts';
 import { chooseEngine } from '../plan/engine.ts';
 import { jobDir, secretPath } from '../plan/layout.ts';
-import { foreseeSandbox } from '../plan/setup.ts';
-import { type Box, dryRun, openBox, pushSecret, withBox } from './box.ts';
+import { type Box, dryRun, pushSecret, runDirOn, withBox } from './box.ts';
 import type { Deps } from './deps.ts';
 import { findModel } from './endpoint.ts';
+import { ensureGrader, gradeHere, hasSandbox } from './grade-here.ts';
 import { bringHome, type FetchedSoFar, finishRun, syncWhile } from './home.ts';
 import { chooseRun, type OpenedRun } from './open-run.ts';
 import { RunState } from './run-state.ts';
 import { findServer, serverKeyPath } from './serve.ts';
-import { isPrepared, setupBox } from './setup.ts';
 import { askedTasks, type NotRun, type PreparedTask, prepareTasks, samplingOf } from './tasks.ts';
 import type { DryRun, EvalResult, WorkflowContext } from './types.ts';
 import {
@@ -32,8 +31,7 @@ import {
  * @throws {GpuEvalError} `server` where no server runs; `usage`, `dataset`, `prerequisite` before anything is started.
  */
 export function evaluate(deps: Deps, config: Config, context: WorkflowContext): Promise<EvalResult | DryRun> {
-  const kind = config.baseUrl === null ? config.machine : 'local';
-  return withBox(deps, config, context, (box) => evaluateOn(deps, config, context, box), kind);
+  return withBox(deps, config, context, (box) => evaluateOn(deps, config, context, box));
 }
 
 export async function evaluateOn(
@@ -49,10 +47,11 @@ export async function evaluateOn(
   const run = await chooseRun(deps, config, box, manifest);
   const request: WorkerRequest = {
     runId: run.runId,
-    runDir: box.machine.kind === 'local' ? run.dir : `${box.layout.runs}/${run.runId}`,
+    runDir: runDirOn(box, run),
     writer: WORKER_PART,
     mode: 'evaluate',
     server,
+    model: server.model,
     tasks: prepared,
   };
   if (context.dryRun) {
@@ -62,8 +61,7 @@ export async function evaluateOn(
   await ensureGrader(deps, config, context, box, prepared);
   const gradesThere = await hasSandbox(config, box, prepared, context);
   await writeManifest(run.dir, run.manifest);
-  const state = new RunState(deps, box.description);
-  await state.remember({ ...run.known, complete: false });
+  await new RunState(deps, box.description).remember(run.known);
   const secret = config.baseUrl === null ? null : config.openaiApiKey;
   if (secret !== null) await pushSecret(box, 'endpoint-key', secret, context.signal);
   context.onEvent({ type: 'note', message: `${run.resumed ? 'going on with' : 'run folder'} ${run.dir}` });
@@ -84,14 +82,14 @@ export async function evaluateOn(
 export async function followRun(deps: Deps, context: WorkflowContext, box: Box, run: OpenedRun): Promise<EvalResult> {
   const dir = jobDir(box.layout, evalJob(run.runId));
   const so: FetchedSoFar = { receivedBytes: 0, files: 0 };
-  const onBox = box.machine.kind === 'local' ? run.dir : `${box.layout.runs}/${run.runId}`;
-  await syncWhile(deps, context, box, run, so, () => followWorker(box, dir, `${onBox}/parts/${WORKER_PART}`, context));
+  await syncWhile(deps, context, box, run, so, () =>
+    followWorker(box, dir, `${runDirOn(box, run)}/parts/${WORKER_PART}`, context),
+  );
   await bringHome(box, run, so, context.signal);
   const end = await box.jobs.status(dir);
   const failure = await workerFailure(box, dir, end);
   const result = await finishRun(box.description, run.dir);
   if (failure !== null) throw failure;
-  await new RunState(deps, box.description).remember({ ...run.known, complete: result.final });
   context.onEvent({ type: 'done', scope: 'eval' });
   return result;
 }
@@ -173,74 +171,4 @@ function describeAsked(
     observed: { facts: JSON.parse(JSON.stringify(facts)), server: server.observed },
     notRun: [...notRun],
   };
-}
-
-/** A grader's environment is made here by itself; on a box `setup` must have been called, since that takes money's time. */
-async function ensureGrader(
-  deps: Deps,
-  config: Config,
-  context: WorkflowContext,
-  box: Box,
-  tasks: readonly PreparedTask[],
-): Promise<void> {
-  if (await isPrepared(box, 'grader')) return;
-  if (box.machine.kind === 'ssh') {
-    throw new GpuEvalError('prerequisite', `${box.description} has not been set up`, { hint: 'gpu-eval setup' });
-  }
-  context.onEvent({
-    type: 'note',
-    message: `installing the grader for ${tasks.map((t) => t.description.name).join(', ')}`,
-  });
-  await setupBox(deps, config, { ...context, dryRun: false }, box, { engine: null });
-}
-
-/** Whether what the model writes can be graded on that box; else it is graded here, as it comes home. */
-async function hasSandbox(
-  config: Config,
-  box: Box,
-  tasks: readonly PreparedTask[],
-  context: WorkflowContext,
-): Promise<boolean> {
-  const needed = tasks.some((task) => task.description.grader !== 'number');
-  if (!needed || box.machine.kind === 'local' || config.sandbox !== 'auto') return true;
-  if (foreseeSandbox('auto', box.facts) !== null) return true;
-  context.onEvent({
-    type: 'warning',
-    message: `${box.description} has no place where model output can run safely: grading here`,
-    hint: 'gpu-eval doctor says why',
-  });
-  return false;
-}
-
-/** Grades on this machine what a box without a sandbox has generated. */
-async function gradeHere(
-  deps: Deps,
-  config: Config,
-  context: WorkflowContext,
-  run: OpenedRun,
-  tasks: readonly PreparedTask[],
-): Promise<EvalResult> {
-  const here = await openBox(deps, config, context, 'local');
-  try {
-    await ensureGrader(deps, config, context, here, tasks);
-    const request: WorkerRequest = {
-      runId: run.runId,
-      runDir: run.dir,
-      writer: 'laptop',
-      mode: 'grade',
-      server: null,
-      tasks,
-    };
-    await startWorker(deps, config, context, here, request, run.manifest);
-    const dir = jobDir(here.layout, evalJob(run.runId));
-    await followWorker(here, dir, `${run.dir}/parts/laptop`, context);
-    const failure = await workerFailure(here, dir, await here.jobs.status(dir));
-    const result = await finishRun(run.manifest.asked.machine, run.dir);
-    if (failure !== null) throw failure;
-    await new RunState(deps, run.manifest.asked.machine).remember({ ...run.known, complete: result.final });
-    context.onEvent({ type: 'done', scope: 'eval' });
-    return result;
-  } finally {
-    await here.close();
-  }
 }

@@ -4,12 +4,12 @@ import { GpuEvalError } from '../../core/errors.ts';
 import { readManifest, writeManifest } from '../../results/manifest.ts';
 import { manifestSchema, type RunManifest } from '../../results/schemas.ts';
 import { jobDir } from '../plan/layout.ts';
-import { type Box, dryRun, readText, withBox } from './box.ts';
+import { type Box, dryRun, readText, runDirOn, withBox } from './box.ts';
 import type { Deps } from './deps.ts';
 import { followRun } from './evaluate.ts';
 import { bringHome, type FetchedSoFar, finishRun } from './home.ts';
 import type { OpenedRun } from './open-run.ts';
-import { type KnownRun, RunState } from './run-state.ts';
+import { RunState } from './run-state.ts';
 import { EVAL_PREFIX, evalJobs } from './status.ts';
 import type { DryRun, EvalResult, FetchResult, WorkflowContext } from './types.ts';
 import { evalJob } from './worker-job.ts';
@@ -21,7 +21,7 @@ import { evalJob } from './worker-job.ts';
  */
 export function fetchResults(deps: Deps, config: Config, context: WorkflowContext): Promise<FetchResult | DryRun> {
   return withRun(deps, config, context, async (box, run) => {
-    const onBox = `${box.layout.runs}/${run.runId}`;
+    const onBox = runDirOn(box, run);
     if (context.dryRun) {
       const nothing =
         box.machine.kind === 'local' ? `(the run is here already: ${run.dir})` : `download ${onBox} to ${run.dir}`;
@@ -33,7 +33,7 @@ export function fetchResults(deps: Deps, config: Config, context: WorkflowContex
     await bringHome(box, run, so, context.signal);
     const result = await finishRun(box.description, run.dir);
     const jobState = await box.jobs.status(jobDir(box.layout, evalJob(run.runId)));
-    await new RunState(deps, box.description).remember({ ...run.known, complete: result.final });
+    await new RunState(deps, box.description).remember(run.known);
     const elapsedMs = Math.round(deps.elapsedMs() - started);
     context.onEvent({ type: 'phase', scope: 'fetch', phase: 'fetched', detail: run.dir, elapsedMs });
     return { ...result, ...so, jobState };
@@ -67,7 +67,7 @@ async function findRun(deps: Deps, config: Config, box: Box, context: WorkflowCo
   if (config.run !== null) {
     const dir = isAbsolute(config.run) ? config.run : resolve(deps.cwd, config.run);
     const manifest = await readManifest(dir);
-    if (manifest !== null) return opened(dir, manifest, known);
+    if (manifest !== null) return opened(dir, manifest);
     throw new GpuEvalError('usage', `${dir} is no run folder`, {
       why: 'it holds no run.json',
       hint: 'without --run the newest run on the machine is fetched; gpu-eval status lists them',
@@ -76,7 +76,7 @@ async function findRun(deps: Deps, config: Config, box: Box, context: WorkflowCo
   const newest = known.at(-1);
   if (newest !== undefined) {
     const manifest = await readManifest(newest.dir);
-    if (manifest !== null) return opened(newest.dir, manifest, known);
+    if (manifest !== null) return opened(newest.dir, manifest);
   }
   const runId = newest?.runId ?? (await evalJobs(box, context.signal)).at(-1)?.slice(EVAL_PREFIX.length);
   if (runId === undefined) {
@@ -85,7 +85,7 @@ async function findRun(deps: Deps, config: Config, box: Box, context: WorkflowCo
   const dir = newest?.dir ?? join(deps.cwd, 'runs', runId);
   const manifest = await manifestOnBox(box, runId);
   await writeManifest(dir, manifest);
-  return opened(dir, manifest, known);
+  return opened(dir, manifest);
 }
 
 async function manifestOnBox(box: Box, runId: string): Promise<RunManifest> {
@@ -104,8 +104,7 @@ async function manifestOnBox(box: Box, runId: string): Promise<RunManifest> {
   throw new GpuEvalError('box', `${path} on ${box.description} belongs to another run`);
 }
 
-function opened(dir: string, manifest: RunManifest, known: readonly KnownRun[]): OpenedRun {
-  const before = known.find((item) => item.runId === manifest.runId);
-  const fresh = { runId: manifest.runId, dir, askedHash: '', complete: false, startedAt: manifest.createdAt };
-  return { runId: manifest.runId, dir, manifest, known: before ?? fresh, resumed: true };
+function opened(dir: string, manifest: RunManifest): OpenedRun {
+  const { runId, createdAt } = manifest;
+  return { runId, dir, manifest, known: { runId, dir, startedAt: createdAt }, resumed: true };
 }

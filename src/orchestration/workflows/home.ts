@@ -4,7 +4,7 @@ import { readManifest } from '../../results/manifest.ts';
 import { writeReport } from '../../results/report/write.ts';
 import type { Summary } from '../../results/schemas.ts';
 import { summarizeRun } from '../../results/summary.ts';
-import { type Box, isLost } from './box.ts';
+import { type Box, isLost, runDirOn } from './box.ts';
 import type { Deps } from './deps.ts';
 import type { OpenedRun } from './open-run.ts';
 import type { BenchmarkResult, EvalResult, WorkflowContext } from './types.ts';
@@ -22,9 +22,8 @@ export async function bringHome(
   signal: AbortSignal,
 ): Promise<void> {
   if (box.machine.kind === 'local') return; // the worker writes straight into the run folder
-  const parts = `${box.layout.runs}/${run.runId}/parts`;
   const fetched = await box.over((session: Session) =>
-    session.download(parts, `${run.dir}/parts`, { exclude: ['lock'], signal }),
+    session.download(`${runDirOn(box, run)}/parts`, `${run.dir}/parts`, { exclude: ['lock'], signal }),
   );
   so.receivedBytes += fetched.files.reduce((sum, file) => sum + file.receivedBytes, 0);
   so.files = fetched.files.length;

@@ -2,7 +2,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import type { Config } from '../../config/schema.ts';
 import { GpuEvalError } from '../../core/errors.ts';
 import { canonicalJson, type Json } from '../../core/json.ts';
-import { readManifest } from '../../results/manifest.ts';
+import { readManifest, readSummary } from '../../results/manifest.ts';
 import type { RunManifest } from '../../results/schemas.ts';
 import type { Box } from './box.ts';
 import type { Deps } from './deps.ts';
@@ -29,46 +29,45 @@ export async function chooseRun(
   box: Box,
   asked: Omit<RunManifest, 'runId' | 'createdAt'>,
 ): Promise<OpenedRun> {
-  const askedHash = hashAsked(deps, asked);
-  const state = new RunState(deps, box.description);
   if (config.run !== null) {
     const dir = isAbsolute(config.run) ? config.run : resolve(deps.cwd, config.run);
     const there = await readManifest(dir);
-    if (there === null) return newRun(deps, dir, asked, askedHash);
+    if (there === null) return newRun(deps, dir, asked);
     const differences = differencesOf(there.asked, asked.asked);
-    if (differences.length > 0) {
-      throw new GpuEvalError('usage', `the run in ${dir} was asked something else`, {
-        why: differences.join('; '),
-        hint: 'give another --run DIR, or ask the same as before',
-      });
-    }
-    return goOn(dir, there, asked, askedHash);
+    if (differences.length === 0) return goOn(dir, there, asked);
+    throw new GpuEvalError('usage', `the run in ${dir} was asked something else`, {
+      why: differences.join('; '),
+      hint: 'give another --run DIR, or ask the same as before',
+    });
   }
-  const unfinished = (await state.read()).filter((known) => known.askedHash === askedHash && !known.complete).at(-1);
-  if (unfinished !== undefined) {
-    const there = await readManifest(unfinished.dir).catch(() => null);
-    if (there?.runId === unfinished.runId) return goOn(unfinished.dir, there, asked, askedHash);
+  const known = await new RunState(deps, box.description).read();
+  for (const { runId, dir } of known.slice(-LOOKED_AT).reverse()) {
+    const there = await readManifest(dir).catch(() => null);
+    if (there === null || there.runId !== runId || differencesOf(there.asked, asked.asked).length > 0) continue;
+    // The newest that was asked the same decides: an older unfinished one was left behind on purpose.
+    return (await isFinished(dir)) ? newRun(deps, null, asked) : goOn(dir, there, asked);
   }
-  return newRun(deps, null, asked, askedHash);
+  return newRun(deps, null, asked);
 }
 
-function goOn(
-  dir: string,
-  there: RunManifest,
-  asked: Omit<RunManifest, 'runId' | 'createdAt'>,
-  askedHash: string,
-): OpenedRun {
+/** How many runs are looked at for one to go on with. */
+const LOOKED_AT = 50;
+
+/** Whether everything that could be run is there and graded. */
+async function isFinished(dir: string): Promise<boolean> {
+  const summary = await readSummary(dir).catch(() => null);
+  if (summary === null) return false;
+  const benchmarks = Object.values(summary.benchmarks);
+  return benchmarks.length > 0 && benchmarks.every((benchmark) => benchmark.final);
+}
+
+function goOn(dir: string, there: RunManifest, asked: Omit<RunManifest, 'runId' | 'createdAt'>): OpenedRun {
   const manifest: RunManifest = { ...asked, runId: there.runId, createdAt: there.createdAt };
-  const known = { runId: there.runId, dir, askedHash, complete: false, startedAt: there.createdAt };
+  const known = { runId: there.runId, dir, startedAt: there.createdAt };
   return { runId: there.runId, dir, manifest, known, resumed: true };
 }
 
-function newRun(
-  deps: Deps,
-  dir: string | null,
-  asked: Omit<RunManifest, 'runId' | 'createdAt'>,
-  askedHash: string,
-): OpenedRun {
+function newRun(deps: Deps, dir: string | null, asked: Omit<RunManifest, 'runId' | 'createdAt'>): OpenedRun {
   const createdAt = deps.now().toISOString();
   const stamp = createdAt.slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
   const model = asked.asked.model.split('/').at(-1) ?? 'model';
@@ -82,18 +81,18 @@ function newRun(
   const unique = deps.sha256(deps.randomKey()).slice(0, 4);
   const runId = `${stamp}-${slug}-${unique}`;
   const folder = dir ?? join(deps.cwd, 'runs', runId);
-  const known = { runId, dir: folder, askedHash, complete: false, startedAt: createdAt };
+  const known = { runId, dir: folder, startedAt: createdAt };
   return { runId, dir: folder, manifest: { ...asked, runId, createdAt }, known, resumed: false };
 }
 
-/** What makes two calls the same run. How fast it is asked, and where it is graded, do not. */
+/**
+ * What makes two calls the same run: what was asked of which weights. How fast, on which machine, where it is graded and
+ * from where equal rows came do not.
+ */
 function identity(asked: RunManifest['asked']): Record<string, Json> {
-  const { concurrency: _concurrency, sandbox: _sandbox, ...rest } = asked;
-  return JSON.parse(JSON.stringify(rest));
-}
-
-function hashAsked(deps: Deps, manifest: Omit<RunManifest, 'runId' | 'createdAt'>): string {
-  return deps.sha256(canonicalJson(identity(manifest.asked)));
+  const { concurrency: _concurrency, sandbox: _sandbox, machine: _machine, tasks, ...rest } = asked;
+  const questions = tasks.map(({ provenance: _provenance, ...task }) => task);
+  return JSON.parse(JSON.stringify({ ...rest, tasks: questions }));
 }
 
 function differencesOf(before: RunManifest['asked'], now: RunManifest['asked']): readonly string[] {

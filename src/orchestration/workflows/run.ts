@@ -19,25 +19,18 @@ export function runAll(
   config: Config,
   context: WorkflowContext & { readonly keep: boolean },
 ): Promise<EvalResult | DryRun> {
-  const kind = config.baseUrl === null ? config.machine : 'local';
-  return withBox(
-    deps,
-    config,
-    context,
-    async (box) => {
-      await askedTasks(deps, config); // a name that is not known is told before anything is installed
-      if (context.dryRun) return await dryRunAll(deps, config, context, box);
-      const engine = config.baseUrl === null ? chooseEngine(config, box.facts).engine : null;
-      await setupBox(deps, config, context, box, { engine });
-      if (config.baseUrl !== null) return await evaluateOn(deps, config, context, box);
-      const served = await serveOn(deps, config, { ...context, replace: false }, box);
-      const result = await evaluateOn(deps, config, context, box);
-      const startedHere = 'alreadyRunning' in served && !served.alreadyRunning;
-      if (startedHere && !context.keep) await box.jobs.stop(jobDir(box.layout, SERVE_JOB));
-      return result;
-    },
-    kind,
-  );
+  return withBox(deps, config, context, async (box) => {
+    await askedTasks(deps, config); // a name that is not known is told before anything is installed
+    if (context.dryRun) return await dryRunAll(deps, config, context, box);
+    const engine = config.baseUrl === null ? chooseEngine(config, box.facts).engine : null;
+    await setupBox(deps, config, context, box, { engine });
+    if (config.baseUrl !== null) return await evaluateOn(deps, config, context, box);
+    const served = await serveOn(deps, config, { ...context, replace: false }, box);
+    const result = await evaluateOn(deps, config, context, box);
+    const startedHere = 'alreadyRunning' in served && !served.alreadyRunning;
+    if (startedHere && !context.keep) await box.jobs.stop(jobDir(box.layout, SERVE_JOB));
+    return result;
+  });
 }
 
 /** Everything that would be written and run, one after the other; the evaluation is told without a server running. */

@@ -72,6 +72,11 @@ export function serve(
   config: Config,
   context: WorkflowContext & { readonly replace: boolean },
 ): Promise<ServeResult | DryRun> {
+  if (config.baseUrl !== null) {
+    throw new GpuEvalError('usage', `--base-url names a server that runs already: ${config.baseUrl}`, {
+      hint: 'gpu-eval eval asks it; leave --base-url out to start one',
+    });
+  }
   return withBox(deps, config, context, (box) => serveOn(deps, config, context, box));
 }
 

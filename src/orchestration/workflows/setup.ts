@@ -22,17 +22,10 @@ export type SetupNeeds = { readonly engine: EngineName | null };
  * @throws {GpuEvalError} `box` naming the step that failed, with its last lines.
  */
 export function setup(deps: Deps, config: Config, context: WorkflowContext): Promise<SetupResult | DryRun> {
-  const kind = config.baseUrl === null ? config.machine : 'local';
-  return withBox(
-    deps,
-    config,
-    context,
-    (box) => {
-      const engine = config.baseUrl === null ? chooseEngine(config, box.facts).engine : null;
-      return setupBox(deps, config, context, box, { engine });
-    },
-    kind,
-  );
+  return withBox(deps, config, context, (box) => {
+    const engine = config.baseUrl === null ? chooseEngine(config, box.facts).engine : null;
+    return setupBox(deps, config, context, box, { engine });
+  });
 }
 
 /** The same on a machine that is open already. */

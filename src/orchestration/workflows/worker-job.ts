@@ -33,7 +33,10 @@ export type WorkerRequest = {
   readonly runDir: string;
   readonly writer: string;
   readonly mode: 'evaluate' | 'generate' | 'grade';
+  /** Null when only grading. */
   readonly server: AskedServer | null;
+  /** The model that was asked: part of what a generation is known by, also when only grading. */
+  readonly model: string;
   readonly tasks: readonly PreparedTask[];
 };
 
@@ -53,7 +56,7 @@ export async function planWorker(deps: Deps, config: Config, box: Box, request: 
     mode: request.mode,
     baseUrl: request.server?.baseUrl ?? null,
     apiKeyPath: request.server?.keyPath ?? null,
-    model: request.server?.model ?? 'none',
+    model: request.model,
     tasks: request.tasks.map((task) => workerTask(config, task, rowsPath(box, task))),
   });
 }
