@@ -47,7 +47,8 @@ export interface Jobs {
   stop(jobDir: string, options?: { readonly graceMs?: number }): Promise<StopReport>;
   /**
    * Yields a file from a byte offset, as it grows, until the job of `jobDir` has ended and the file is drained (or at
-   * once at the file's end with `follow: false`). Lost connections are retried by `reconnect`, and not a byte is lost or doubled.
+   * once at the file's end with `follow: false`). After a lost connection it goes on, over a new
+   * one, behind the last byte that came: none is lost or doubled.
    */
   follow(
     jobDir: string,

@@ -47,7 +47,7 @@ export type UploadReport = {
 };
 
 export type DownloadOptions = {
-  /** Paths relative to the root for which it returns false stay on the box. */
+  /** Files, or folders with all that is in them, relative to the root: the rest stays on the box. Default: everything. */
   readonly only?: readonly string[];
   /** Refuses, before anything is written, when the box offers more than this. Default 64 GiB. */
   readonly maxBytes?: number;

@@ -189,7 +189,7 @@ export const manifestSchema = z.object({
   /** Version of gpu-eval. */
   version: name,
   asked: z.object({
-    /** `local` or `user@host:port`. */
+    /** `this machine` or `user@host:port`. */
     machine: z.string().max(1000),
     suite: name.nullable(),
     model: z.string().max(4096),
