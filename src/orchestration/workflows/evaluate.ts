@@ -8,7 +8,7 @@ import { type Box, dryRun, pushSecret, runDirOn, withBox } from './box.ts';
 import type { Deps } from './deps.ts';
 import { findModel } from './endpoint.ts';
 import { ensureGrader, gradeHere, hasSandbox } from './grade-here.ts';
-import { bringHome, type FetchedSoFar, finishRun, syncWhile } from './home.ts';
+import { bringHome, bringLogs, type FetchedSoFar, finishRun, syncWhile } from './home.ts';
 import { chooseRun, type OpenedRun } from './open-run.ts';
 import { RunState } from './run-state.ts';
 import { findServer, serverKeyPath } from './serve.ts';
@@ -86,6 +86,7 @@ export async function followRun(deps: Deps, context: WorkflowContext, box: Box, 
     followWorker(box, dir, `${runDirOn(box, run)}/parts/${WORKER_PART}`, context),
   );
   await bringHome(box, run, so, context.signal);
+  await bringLogs(box, run, context);
   const end = await box.jobs.status(dir);
   const failure = await workerFailure(box, dir, end);
   const result = await finishRun(box.description, run.dir);

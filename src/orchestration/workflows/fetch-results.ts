@@ -7,7 +7,7 @@ import { jobDir } from '../plan/layout.ts';
 import { type Box, dryRun, readText, runDirOn, withBox } from './box.ts';
 import type { Deps } from './deps.ts';
 import { followRun } from './evaluate.ts';
-import { bringHome, type FetchedSoFar, finishRun } from './home.ts';
+import { bringHome, bringLogs, type FetchedSoFar, finishRun } from './home.ts';
 import type { OpenedRun } from './open-run.ts';
 import { RunState } from './run-state.ts';
 import { EVAL_PREFIX, evalJobs } from './status.ts';
@@ -31,6 +31,7 @@ export function fetchResults(deps: Deps, config: Config, context: WorkflowContex
     const started = deps.elapsedMs();
     context.onEvent({ type: 'phase', scope: 'fetch', phase: 'fetching', detail: run.runId, elapsedMs: 0 });
     await bringHome(box, run, so, context.signal);
+    await bringLogs(box, run, context);
     const result = await finishRun(box.description, run.dir);
     const jobState = await box.jobs.status(jobDir(box.layout, evalJob(run.runId)));
     await new RunState(deps, box.description).remember(run.known);

@@ -1,13 +1,17 @@
+import { join } from 'node:path';
 import { GpuEvalError } from '../../core/errors.ts';
 import type { Session } from '../../core/session.ts';
 import { readManifest } from '../../results/manifest.ts';
 import { writeReport } from '../../results/report/write.ts';
 import type { Summary } from '../../results/schemas.ts';
 import { summarizeRun } from '../../results/summary.ts';
+import { jobDir } from '../plan/layout.ts';
 import { type Box, isLost, runDirOn } from './box.ts';
 import type { Deps } from './deps.ts';
 import type { OpenedRun } from './open-run.ts';
+import { SERVE_JOB } from './serve.ts';
 import type { BenchmarkResult, EvalResult, WorkflowContext } from './types.ts';
+import { evalJob } from './worker-job.ts';
 
 /** How often results are brought home while they are made. */
 const SYNC_MS = 15_000;
@@ -27,6 +31,33 @@ export async function bringHome(
   );
   so.receivedBytes += fetched.files.reduce((sum, file) => sum + file.receivedBytes, 0);
   so.files = fetched.files.length;
+}
+
+/** Logs larger than this stay on the box; `gpu-eval logs` shows them. */
+const LOG_LIMIT_BYTES = 256 * 1024 * 1024;
+
+/** Brings the logs of the server and of the evaluation into logs/, whole and checked, as far as they have grown. */
+export async function bringLogs(
+  box: Box,
+  run: Pick<OpenedRun, 'runId' | 'dir'>,
+  context: Pick<WorkflowContext, 'signal' | 'onEvent'>,
+): Promise<void> {
+  for (const [name, job] of [
+    ['eval', evalJob(run.runId)],
+    ['serve', SERVE_JOB],
+  ] as const) {
+    const dir = jobDir(box.layout, job);
+    if ((await box.jobs.status(dir)).kind === 'absent') continue;
+    try {
+      const options = { only: ['log'], maxBytes: LOG_LIMIT_BYTES, signal: context.signal };
+      await box.over((session) => session.download(dir, join(run.dir, 'logs', name), options));
+    } catch (error) {
+      if (isLost(error) || context.signal.aborted) throw error;
+      // A log is no result: its want is told, and the run stands.
+      const message = error instanceof Error ? error.message : String(error);
+      context.onEvent({ type: 'warning', message: `the log of ${name} was not fetched: ${message}` });
+    }
+  }
 }
 
 /** Does the work, and meanwhile brings results home every few seconds; a lost connection costs one of those rounds. */
