@@ -13,9 +13,10 @@ export type Sample = {
 
 /**
  * Who wrote a generation: the model; or the control texts that prove the grader: the benchmark's own reference
- * solutions (all must pass) and broken copies of them (none may).
+ * solutions (all must pass) and broken copies of them (none may). In the order in which merged files have them.
  */
-export type Origin = 'model' | 'reference' | 'broken';
+export const ORIGINS = ['model', 'reference', 'broken'] as const;
+export type Origin = (typeof ORIGINS)[number];
 
 export type Sampling = {
   readonly temperature: number;
@@ -37,13 +38,19 @@ export type GenerationKey = {
   readonly requestHash: string;
 };
 
+/**
+ * How a generation ended. `length`: cut by max_tokens, or refused because the prompt alone was too long. `refused`:
+ * withheld for its content. `error`: the server refused the request (4xx); see {@link Generation.error}.
+ */
+export const FINISH_REASONS = ['stop', 'length', 'refused', 'error'] as const;
+export type FinishReason = (typeof FINISH_REASONS)[number];
+
 /** One line of generations.jsonl. */
 export type Generation = GenerationKey & {
   readonly text: string;
   /** What a reasoning model thought, where the server tells it apart; else null. */
   readonly reasoning: string | null;
-  /** `length`: cut by max_tokens, or refused because the prompt alone was too long. `error`: the server refused the request (4xx); see `error`. */
-  readonly finishReason: 'stop' | 'length' | 'refused' | 'error';
+  readonly finishReason: FinishReason;
   readonly promptTokens: number | null;
   readonly completionTokens: number | null;
   readonly error: { readonly status: number | null; readonly message: string } | null;
@@ -53,24 +60,33 @@ export type Generation = GenerationKey & {
   readonly durationMs: number;
 };
 
+/** Why a generation has no verdict. `request_refused` is final (the server refused to answer); all others are tried again. */
+export const UNGRADED_REASONS = [
+  'sandbox_failed',
+  'grader_failed',
+  'judge_failed',
+  'server_lost',
+  'request_refused',
+] as const;
+export type UngradedReason = (typeof UNGRADED_REASONS)[number];
+
 /** `graded` covers wrong and unparsable answers, and a program that ran into its time limit; `ungraded` is our own failure. */
 export type Grade =
   | { readonly kind: 'graded'; readonly score: number; readonly answer: string | null; readonly reason: string }
-  | {
-      readonly kind: 'ungraded';
-      readonly reason: 'sandbox_failed' | 'grader_failed' | 'judge_failed' | 'server_lost' | 'request_refused';
-      readonly detail: string;
-    };
+  | { readonly kind: 'ungraded'; readonly reason: UngradedReason; readonly detail: string };
 
-export type Outcome =
-  | 'correct'
-  | 'wrong'
-  | 'no_answer'
-  | 'cut_by_length'
-  | 'empty'
-  | 'refused'
-  | 'infrastructure_error'
-  | 'grader_failure';
+/** What became of a sample, as docs/run-folder.md tells. */
+export const OUTCOMES = [
+  'correct',
+  'wrong',
+  'no_answer',
+  'cut_by_length',
+  'empty',
+  'refused',
+  'infrastructure_error',
+  'grader_failure',
+] as const;
+export type Outcome = (typeof OUTCOMES)[number];
 
 /** One line of grades.jsonl. */
 export type GradeRecord = GenerationKey & {
@@ -147,6 +163,10 @@ export type WorkerTask = {
   readonly controls: boolean;
 };
 
+/** `evaluate` generates and grades side by side. */
+export const WORKER_MODES = ['evaluate', 'generate', 'grade'] as const;
+export type WorkerMode = (typeof WORKER_MODES)[number];
+
 /** What the worker is told, by a file: job.json beside its run folder. Holds no secret: `apiKeyPath` names a 0600 file. */
 export type WorkerSpec = {
   readonly schemaVersion: 1;
@@ -155,8 +175,7 @@ export type WorkerSpec = {
   readonly runDir: string;
   /** Name of the worker's part: parts/<writer>/. */
   readonly writer: string;
-  /** `evaluate` generates and grades side by side. */
-  readonly mode: 'evaluate' | 'generate' | 'grade';
+  readonly mode: WorkerMode;
   /** `http://127.0.0.1:8000/v1`; null when only grading. */
   readonly baseUrl: string | null;
   readonly apiKeyPath: string | null;

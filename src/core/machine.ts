@@ -5,8 +5,9 @@ export type Gpu = {
   readonly driver: string;
 };
 
-/** A kind of place where programs that a model wrote may run. Strongest first in {@link SANDBOX_STRENGTH}. */
-export type SandboxKind = 'bubblewrap' | 'wasi' | 'none';
+/** Kinds of places where programs that a model wrote may run, strongest first. */
+export const SANDBOX_KINDS = ['bubblewrap', 'wasi', 'none'] as const;
+export type SandboxKind = (typeof SANDBOX_KINDS)[number];
 /** Taken in this order; `none` only by explicit word. Reasons in docs/sandboxes.md. */
 export const SANDBOX_STRENGTH = ['bubblewrap', 'wasi'] as const satisfies readonly SandboxKind[];
 

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { z } from 'zod';
-import type { GenerationKey, Origin } from '../core/evaluation.ts';
+import { type GenerationKey, ORIGINS, type Origin } from '../core/evaluation.ts';
 import { listWriters, partDir, RUN_FILES, writeAtomic } from './folder.ts';
 import { compactKey, compareNatural } from './keys.ts';
 import { type Malformed, readRecords } from './lines.ts';
@@ -34,7 +34,6 @@ type Group = {
 };
 
 const MAX_EXAMPLES = 50;
-const ORIGINS: readonly Origin[] = ['model', 'reference', 'broken'];
 /** Lines are copied in pieces of about this size. */
 const COPY_BYTES = 1024 * 1024;
 

@@ -1,6 +1,15 @@
 import { z } from 'zod';
-import type { Generation, GradeRecord } from '../core/evaluation.ts';
+import {
+  FINISH_REASONS,
+  type Generation,
+  type GradeRecord,
+  ORIGINS,
+  OUTCOMES,
+  UNGRADED_REASONS,
+  WORKER_MODES,
+} from '../core/evaluation.ts';
 import type { RunEvent } from '../core/events.ts';
+import { SANDBOX_KINDS } from '../core/machine.ts';
 
 /**
  * The files of a run folder, as docs/run-folder.md describes them. What a box sends is foreign: nothing of it is used
@@ -12,18 +21,9 @@ const shortText = z.string().max(64 * 1024);
 const count = z.number().int().nonnegative();
 const time = z.string().max(40);
 
-const originSchema = z.enum(['model', 'reference', 'broken']);
-const sandboxSchema = z.enum(['bubblewrap', 'wasi', 'none']);
-const outcomeSchema = z.enum([
-  'correct',
-  'wrong',
-  'no_answer',
-  'cut_by_length',
-  'empty',
-  'refused',
-  'infrastructure_error',
-  'grader_failure',
-]);
+const originSchema = z.enum(ORIGINS);
+const sandboxSchema = z.enum(SANDBOX_KINDS);
+const outcomeSchema = z.enum(OUTCOMES);
 
 const keyShape = {
   benchmark: name,
@@ -38,7 +38,7 @@ export const generationSchema: z.ZodType<Generation> = z.object({
   ...keyShape,
   text,
   reasoning: text.nullable(),
-  finishReason: z.enum(['stop', 'length', 'refused', 'error']),
+  finishReason: z.enum(FINISH_REASONS),
   promptTokens: count.nullable(),
   completionTokens: count.nullable(),
   error: z.object({ status: z.number().int().nullable(), message: shortText }).nullable(),
@@ -56,7 +56,7 @@ const gradeSchema = z.discriminatedUnion('kind', [
   }),
   z.object({
     kind: z.literal('ungraded'),
-    reason: z.enum(['sandbox_failed', 'grader_failed', 'judge_failed', 'server_lost', 'request_refused']),
+    reason: z.enum(UNGRADED_REASONS),
     detail: shortText,
   }),
 ]);
@@ -137,7 +137,7 @@ export const writerSchema = z.object({
   schemaVersion: z.literal(1),
   writer: name,
   worker: z.object({ version: name, node: name }),
-  mode: z.enum(['evaluate', 'generate', 'grade']),
+  mode: z.enum(WORKER_MODES),
   model: z.string().max(4096),
   startedAt: time,
   /** Null while it runs, and after a kill. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Outcome } from '../core/evaluation.ts';
-import type { SandboxKind } from '../core/machine.ts';
+import { SANDBOX_KINDS } from '../core/machine.ts';
 import { clusteredStandardError, mean, normalInterval, wilsonInterval } from '../metrics/errors.ts';
 import { passAtK } from '../metrics/pass-at-k.ts';
 import { listWriters, RUN_FILES, writeJsonAtomic } from './folder.ts';
@@ -10,7 +10,7 @@ import type { BenchmarkSummary, ManifestTask, RunManifest, Summary } from './sch
 import { readTallies, type SampleTally, type Tally, tallyKey } from './tally.ts';
 
 /** Weakest first: a score is worth what its weakest sandbox is. */
-const WEAKEST_FIRST: readonly SandboxKind[] = ['none', 'wasi', 'bubblewrap'];
+const WEAKEST_FIRST = SANDBOX_KINDS.toReversed();
 const CUT_BY_LENGTH_SHARE = 0.01;
 const OTHER_SHARE = 0.05;
 const UNREMARKABLE: readonly Outcome[] = ['correct', 'wrong', 'cut_by_length'];

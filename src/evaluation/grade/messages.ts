@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SANDBOX_KINDS } from '../../core/machine.ts';
 import type { GradeTask } from '../contracts.ts';
 
 /** What the Python grader (remote/grader, `serve`) says, one JSON object a line. Parsed before anything of it is used. */
@@ -10,7 +11,7 @@ export const MAX_LINE_BYTES = 1024 * 1024;
 
 export const readySchema = z.object({
   ready: z.boolean(),
-  sandbox: z.enum(['bubblewrap', 'wasi', 'none']).nullable(),
+  sandbox: z.enum(SANDBOX_KINDS).nullable(),
   /** Names of the attacks that were contained. */
   probes: z.array(z.string().max(100)).max(100),
   /** Why each other kind that was tried is not taken. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SANDBOX_STRENGTH, type SandboxKind } from '../../core/machine.ts';
+import { SANDBOX_KINDS, SANDBOX_STRENGTH, type SandboxKind } from '../../core/machine.ts';
 
 /** What a kind is and how a place that lacks it can get it. More in docs/sandboxes.md. */
 export type SandboxDescription = { readonly kind: SandboxKind; readonly title: string; readonly fix: string };
@@ -24,8 +24,8 @@ export const SANDBOXES = {
 
 /** `grader probe --json`: every kind that was tried, with the attacks it held against or the reason why it is refused. */
 const probeSchema = z.object({
-  sandbox: z.enum(['bubblewrap', 'wasi', 'none']).nullable(),
-  held: z.partialRecord(z.enum(['bubblewrap', 'wasi', 'none']), z.array(z.string().max(100)).max(100)),
+  sandbox: z.enum(SANDBOX_KINDS).nullable(),
+  held: z.partialRecord(z.enum(SANDBOX_KINDS), z.array(z.string().max(100)).max(100)),
   refused: z.record(z.string().max(40), z.string().max(8192)),
   notes: z.record(z.string().max(40), z.string().max(8192)),
 });

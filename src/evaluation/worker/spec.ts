@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { GpuEvalError } from '../../core/errors.ts';
-import type { WorkerSpec } from '../../core/evaluation.ts';
+import { WORKER_MODES, type WorkerSpec } from '../../core/evaluation.ts';
+import { SANDBOX_KINDS } from '../../core/machine.ts';
 
 const path = z.string().min(1).max(4096).refine(isAbsolute, 'not an absolute path');
 const name = z.string().min(1).max(200);
@@ -31,7 +32,7 @@ const specSchema: z.ZodType<WorkerSpec> = z
     runId: name,
     runDir: path,
     writer: name,
-    mode: z.enum(['evaluate', 'generate', 'grade']),
+    mode: z.enum(WORKER_MODES),
     baseUrl: z.string().max(4096).nullable(),
     apiKeyPath: path.nullable(),
     model: z.string().min(1).max(4096),
@@ -40,7 +41,7 @@ const specSchema: z.ZodType<WorkerSpec> = z
     grading: z.object({
       python: path,
       graderDir: path,
-      sandbox: z.enum(['auto', 'bubblewrap', 'wasi', 'none']),
+      sandbox: z.enum(['auto', ...SANDBOX_KINDS]),
       cacheDir: path,
       slots: count.nullable(),
     }),

@@ -1,3 +1,4 @@
+import type { Origin } from '../../core/evaluation.ts';
 import type { ShownOutcome } from './pick.ts';
 
 const NUMBER = new Intl.NumberFormat('en-US');
@@ -46,4 +47,8 @@ export const OUTCOME_LABELS = {
 
 export const SHOWN_OUTCOMES = Object.keys(OUTCOME_LABELS) as readonly (keyof typeof OUTCOME_LABELS)[];
 
-export const ORIGIN_LABELS = { model: 'model', reference: 'reference solutions', broken: 'broken copies' } as const;
+export const ORIGIN_LABELS = {
+  model: 'model',
+  reference: 'reference solutions',
+  broken: 'broken copies',
+} as const satisfies Record<Origin, string>;

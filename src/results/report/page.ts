@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { ORIGINS } from '../../core/evaluation.ts';
 import { askedSection, warningsSection } from './asked.ts';
 import type { ReportContent } from './content.ts';
 import { formatCount, formatDuration, formatTime, ORIGIN_LABELS, OUTCOME_LABELS, plural } from './format.ts';
@@ -103,9 +104,7 @@ function answersSection({ piles, answers, questions, textLimit }: ReportContent,
       : `All ${plural(total, 'recorded text')}, controls included.`;
   const prompts =
     questions.length > 0 || answers.length === 0 ? '' : ' What was asked is not recorded in this run folder.';
-  const origins = (['model', 'reference', 'broken'] as const).filter((origin) =>
-    piles.some((p) => p.origin === origin),
-  );
+  const origins = ORIGINS.filter((origin) => piles.some((p) => p.origin === origin));
   return html`<section aria-labelledby="answers"><h2 id="answers" tabindex="-1">Answers to read</h2>
 <p class="note">${bound}${prompts} Texts longer than ${formatCount(textLimit)} characters are shortened in the middle, and say so. Characters that cannot be seen are spelt out, as <span class="unseen">U+202E</span>.</p>
 <noscript><p class="banner open">The answers are shown by a script, and scripts are switched off here.</p></noscript>

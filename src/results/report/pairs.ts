@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Generation, GenerationKey, GradeRecord, Origin } from '../../core/evaluation.ts';
+import { type Generation, type GenerationKey, type GradeRecord, ORIGINS } from '../../core/evaluation.ts';
 import { RUN_FILES } from '../folder.ts';
 import { compareNatural } from '../keys.ts';
 import { type RecordLine, readRecords } from '../lines.ts';
@@ -7,8 +7,6 @@ import { generationSchema, gradeRecordSchema } from '../schemas.ts';
 
 /** A generation and its verdict, with where both stand. */
 export type Pair = { readonly generation: RecordLine<Generation>; readonly grade: RecordLine<GradeRecord> | null };
-
-const ORIGINS: readonly Origin[] = ['model', 'reference', 'broken'];
 
 /**
  * Pairs the merged generations of a run folder with their grades, with flat memory: the merge left both files in one
