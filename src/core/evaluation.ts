@@ -34,7 +34,7 @@ export type GenerationKey = {
   readonly sampleId: string;
   /** 0 … n−1. */
   readonly index: number;
-  /** sha256 of the canonical JSON of what was asked (model, messages, sampling, index's seed): 64 hex digits. */
+  /** sha256 of the canonical JSON of the request as it is sent (for a control text: of origin and text): 64 hex digits. */
   readonly requestHash: string;
 };
 

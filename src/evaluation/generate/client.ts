@@ -1,9 +1,9 @@
 import { Pool } from 'undici';
 import type { Clock } from '../../core/clock.ts';
 import { GpuEvalError } from '../../core/errors.ts';
-import type { Message, Sampling } from '../../core/evaluation.ts';
 import { type Answer, errorMessage, parseAnswer, parseModels, refusedAnswer } from './answer.ts';
 import { backoffMs, retryAfterMs } from './backoff.ts';
+import type { ChatBody } from './request.ts';
 
 export type ClientOptions = {
   /** `http://127.0.0.1:8000/v1`. */
@@ -21,12 +21,6 @@ export type ClientOptions = {
   /** Whole time of one try, by the tokens it may take. */
   readonly timeoutMs?: (maxTokens: number) => number;
   readonly maxBodyBytes?: number;
-};
-
-export type ChatRequest = {
-  readonly model: string;
-  readonly messages: readonly Message[];
-  readonly sampling: Sampling;
 };
 
 export type Completion =
@@ -81,31 +75,23 @@ export class ChatClient {
   }
 
   /**
-   * One completion. Connection errors, 408, 409, 425, 429, 5xx and damaged bodies are tried again.
+   * One completion of exactly that body. Connection errors, 408, 409, 425, 429, 5xx and damaged bodies are tried again.
    * @throws {GpuEvalError} `server` where no request can ever succeed: wrong key, unknown model, wrong URL.
    *   Rejects with the signal's reason when aborted.
    */
   async complete(
-    request: ChatRequest,
+    body: ChatBody,
     options: {
       readonly signal: AbortSignal;
       readonly onRetry?: (retry: { readonly attempt: number; readonly reason: string }) => void;
     },
   ): Promise<Completion> {
     const { clock, random, maxFailures = MAX_FAILURES, maxThrottled = MAX_THROTTLED } = this.#options;
-    const { topP, maxTokens, temperature, seed } = request.sampling;
-    const body = JSON.stringify({
-      model: request.model,
-      messages: request.messages,
-      temperature,
-      ...(topP === null ? {} : { top_p: topP }),
-      max_tokens: maxTokens,
-      ...(seed === null ? {} : { seed }),
-    });
+    const sent = JSON.stringify(body);
     let failures = 0;
     let throttled = 0;
     for (let attempts = 1; ; attempts++) {
-      const attempt = await this.#attempt(body, request, options.signal);
+      const attempt = await this.#attempt(sent, body, options.signal);
       if (attempt.kind === 'answered') return { ...attempt, attempts };
       if (attempt.throttled) throttled += 1;
       else failures += 1;
@@ -118,12 +104,12 @@ export class ChatClient {
     }
   }
 
-  async #attempt(body: string, request: ChatRequest, signal: AbortSignal): Promise<Attempt> {
+  async #attempt(sent: string, { model, max_tokens }: ChatBody, signal: AbortSignal): Promise<Attempt> {
     const { timeoutMs = defaultTimeoutMs, clock } = this.#options;
     let response: Response;
     try {
-      const limit = timeoutMs(request.sampling.maxTokens);
-      response = await this.#send('POST', '/chat/completions', body, limit, signal);
+      const limit = timeoutMs(max_tokens);
+      response = await this.#send('POST', '/chat/completions', sent, limit, signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       return { kind: 'retry', reason: reasonOf(error), throttled: false, waitMs: null };
@@ -140,7 +126,7 @@ export class ChatClient {
       return { kind: 'retry', reason, throttled: status === 429, waitMs };
     }
     if (status === 401 || status === 402 || status === 403 || status === 404 || status === 405 || status < 400) {
-      throw await this.#fatal(status, response.body, request.model, signal);
+      throw await this.#fatal(status, response.body, model, signal);
     }
     return { kind: 'answered', answer: refusedAnswer(status, response.body) };
   }

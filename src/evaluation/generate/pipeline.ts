@@ -10,15 +10,8 @@ import type { Grader, Verdict } from '../contracts.ts';
 import type { ChatClient } from './client.ts';
 import { GradingQueue } from './grading-queue.ts';
 import type { Progress } from './progress.ts';
-import {
-  type ControlItem,
-  controlItems,
-  type PreparedTask,
-  type Sha256,
-  type WorkItem,
-  workItems,
-  workThrough,
-} from './queue.ts';
+import { type ControlItem, controlItems, type PreparedTask, type WorkItem, workItems, workThrough } from './queue.ts';
+import type { Sha256 } from './request.ts';
 import { judge } from './verdict.ts';
 
 /** So many samples in a row that were given up: the server is away, and the run ends. */
@@ -149,16 +142,15 @@ async function generateAll(
   const ending = new AbortController();
   const both = AbortSignal.any([signal, ending.signal]);
   setMaxListeners(0, both); // one listener a request
-  const work = async ({ key, sample, sampling }: WorkItem): Promise<void> => {
+  const work = async ({ key, body }: WorkItem): Promise<void> => {
     const startedMs = clock.now();
     progress.requestStarted();
-    const request = { model: parts.model, messages: sample.messages, sampling };
     const onRetry = (retry: { attempt: number; reason: string }): void =>
       progress.retry(key, retry.attempt, retry.reason);
     let tokens: number | null = null;
     let completion: Awaited<ReturnType<ChatClient['complete']>>;
     try {
-      completion = await client.complete(request, { signal: both, onRetry });
+      completion = await client.complete(body, { signal: both, onRetry });
       if (completion.kind === 'answered') tokens = completion.answer.completionTokens;
     } catch (error) {
       // Nothing that is still under way can end better: one error is enough.

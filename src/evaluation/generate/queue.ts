@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
-import type { GenerationKey, Sample, Sampling, WorkerTask } from '../../core/evaluation.ts';
-import { canonicalJson } from '../../core/json.ts';
+import type { GenerationKey, Sample, WorkerTask } from '../../core/evaluation.ts';
 import type { Benchmark } from '../contracts.ts';
+import { type ChatBody, chatBody, hashOfControl, hashOfRequest, type Sha256 } from './request.ts';
 
 /** One benchmark of a run with its questions, ready to be asked. */
 export type PreparedTask = {
@@ -17,7 +17,7 @@ export type WorkItem = {
   readonly sample: Sample;
   readonly key: GenerationKey;
   /** With this index's own seed. */
-  readonly sampling: Sampling;
+  readonly body: ChatBody;
 };
 
 /** One text that is there already: a benchmark's own solution, or a broken copy of it. */
@@ -27,9 +27,6 @@ export type ControlItem = {
   readonly key: GenerationKey;
   readonly text: string;
 };
-
-/** sha256 of a text, 64 hex digits. */
-export type Sha256 = (text: string) => string;
 
 /**
  * Everything that is asked of the model, in one order over all benchmarks: those with the longest answers first, so that
@@ -42,9 +39,10 @@ export function* workItems(tasks: readonly PreparedTask[], model: string, sha256
     for (const sample of task.samples.values()) {
       for (let index = 0; index < n; index++) {
         const sampling = { ...asked, seed: asked.seed === null ? null : asked.seed + index };
-        const requestHash = sha256(canonicalJson({ model, messages: sample.messages, ...sampling }));
+        const body = chatBody(model, sample.messages, sampling);
+        const requestHash = hashOfRequest(body, sha256);
         const key = { benchmark, variant, origin: 'model' as const, sampleId: sample.id, index, requestHash };
-        yield { task, sample, key, sampling };
+        yield { task, sample, key, body };
       }
     }
   }
@@ -58,7 +56,7 @@ export function* controlItems(tasks: readonly PreparedTask[], sha256: Sha256): G
       const texts = task.benchmark.controls(sample);
       for (const origin of ['reference', 'broken'] as const) {
         const text = texts[origin];
-        const requestHash = sha256(canonicalJson({ origin, text }));
+        const requestHash = hashOfControl(origin, text, sha256);
         const { benchmark, variant } = task.spec;
         yield { task, sample, text, key: { benchmark, variant, origin, sampleId: sample.id, index: 0, requestHash } };
       }

@@ -3,6 +3,7 @@ import type { Sampling } from '../../../src/core/evaluation.ts';
 import { refusedAnswer } from '../../../src/evaluation/generate/answer.ts';
 import { backoffMs, retryAfterMs } from '../../../src/evaluation/generate/backoff.ts';
 import { ChatClient, type ClientOptions } from '../../../src/evaluation/generate/client.ts';
+import { chatBody } from '../../../src/evaluation/generate/request.ts';
 import { type ChatServer, type Fault, startChatServer } from '../../fixtures/chat-server.ts';
 import { quickClock } from '../../fixtures/evaluation.ts';
 
@@ -31,10 +32,10 @@ function clientOf(server: { baseUrl: string }, given: Partial<ClientOptions> = {
   const sampling: Sampling = { temperature: 0, topP: null, maxTokens: 64, seed: null };
   const reasons: string[] = [];
   const ask = (question = 'why?', model = 'stand-in', signal = new AbortController().signal) =>
-    client.complete(
-      { model, messages: [{ role: 'user', content: question }], sampling },
-      { signal, onRetry: ({ reason }) => reasons.push(reason) },
-    );
+    client.complete(chatBody(model, [{ role: 'user', content: question }], sampling), {
+      signal,
+      onRetry: ({ reason }) => reasons.push(reason),
+    });
   return { ask, clock, client, reasons };
 }
 
@@ -54,14 +55,14 @@ describe('the client', () => {
     }));
     const { client } = clientOf(server, { apiKey: 'k-1' });
     const result = await client.complete(
-      {
-        model: 'stand-in',
-        messages: [
+      chatBody(
+        'stand-in',
+        [
           { role: 'system', content: 'be short' },
           { role: 'user', content: 'why?' },
         ],
-        sampling: { temperature: 0.6, topP: 0.9, maxTokens: 7, seed: 3 },
-      },
+        { temperature: 0.6, topP: 0.9, maxTokens: 7, seed: 3 },
+      ),
       { signal: new AbortController().signal },
     );
     expect(result).toEqual({

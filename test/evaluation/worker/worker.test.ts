@@ -1,12 +1,14 @@
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import type { Generation, GradeRecord, WorkerSpec } from '../../../src/core/evaluation.ts';
+import { canonicalJson } from '../../../src/core/json.ts';
 import { runWorker, type WorkerParts } from '../../../src/evaluation/worker/worker.ts';
 import { readWriterFile } from '../../../src/results/manifest.ts';
 import { type EventLine, eventLineSchema, generationSchema, gradeRecordSchema } from '../../../src/results/schemas.ts';
 import { type ChatCall, type ChatServer, type Fault, startChatServer } from '../../fixtures/chat-server.ts';
-import { graderFor, workerParts } from '../../fixtures/evaluation.ts';
+import { graderFor, sha256, workerParts } from '../../fixtures/evaluation.ts';
 import { makeRun } from '../../fixtures/run.ts';
 
 const servers: ChatServer[] = [];
@@ -147,6 +149,20 @@ describe('the worker', () => {
     await run(changed);
     expect(server.calls).toHaveLength(6);
     expect(server.calls[5]?.body.messages[0]).toEqual({ role: 'system', content: 'think' });
+  });
+
+  it('names each sample by the hash of the very body that was sent', async () => {
+    const server = await serve();
+    const plain = await makeRun(server.baseUrl, 1);
+    const sampling = { temperature: 0.7, topP: 0.9, maxTokens: 9, seed: 5 };
+    const set = await makeRun(server.baseUrl, 1, { task: { sampling } });
+    for (const { spec } of [plain, set]) {
+      await run(spec);
+      const sent = server.calls.at(-1)?.raw ?? '';
+      const body = z.json().parse(JSON.parse(sent));
+      expect(sent).not.toContain('null');
+      expect((await generations(spec))[0]?.requestHash).toBe(sha256(canonicalJson(body)));
+    }
   });
 
   it('records and grades the control texts, without asking for them', async () => {

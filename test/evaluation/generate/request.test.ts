@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { chatBody, hashOfControl, hashOfRequest } from '../../../src/evaluation/generate/request.ts';
+import { sha256 } from '../../fixtures/evaluation.ts';
+
+const messages = [{ role: 'user', content: 'why?' }] as const;
+const least = { temperature: 0, topP: null, maxTokens: 64, seed: null };
+
+describe('a request', () => {
+  it('holds what is set, and nothing of what is not', () => {
+    expect(chatBody('m', messages, least)).toStrictEqual({ model: 'm', messages, temperature: 0, max_tokens: 64 });
+    expect(chatBody('m', messages, { temperature: 0.6, topP: 0.9, maxTokens: 7, seed: 0 })).toStrictEqual({
+      model: 'm',
+      messages,
+      temperature: 0.6,
+      max_tokens: 7,
+      top_p: 0.9,
+      seed: 0,
+    });
+  });
+
+  it('has a hash that anybody can count again from its body', () => {
+    expect(hashOfRequest(chatBody('m', messages, least), sha256)).toBe(
+      sha256('{"max_tokens":64,"messages":[{"content":"why?","role":"user"}],"model":"m","temperature":0}'),
+    );
+  });
+
+  it('has another hash with any other setting', () => {
+    const hashes = [
+      chatBody('m', messages, least),
+      chatBody('n', messages, least),
+      chatBody('m', [{ role: 'user', content: 'how?' }], least),
+      ...[{ temperature: 1 }, { topP: 1 }, { maxTokens: 65 }, { seed: 0 }, { seed: 1 }].map((other) =>
+        chatBody('m', messages, { ...least, ...other }),
+      ),
+    ].map((body) => hashOfRequest(body, sha256));
+    expect(new Set(hashes).size).toBe(hashes.length);
+  });
+});
+
+it('a control text has the hash of its origin and itself', () => {
+  expect(hashOfControl('broken', 'x', sha256)).toBe(sha256('{"origin":"broken","text":"x"}'));
+});
