@@ -8,7 +8,7 @@ import { generationSchema, gradeRecordSchema } from './schemas.ts';
 const GENERATED = 1;
 const GRADED = 2;
 const CORRECT = 4;
-const REFUSED = 8;
+const REQUEST_REFUSED = 8;
 const TAKEN = 16;
 const WANTED = 32;
 
@@ -16,23 +16,23 @@ export type DoneState = {
   readonly generated: boolean;
   readonly graded: boolean;
   readonly correct: boolean;
-  /** The server refused the request: it can never be graded. */
-  readonly refused: boolean;
+  /** The server refused the request itself (HTTP 4xx): there is no text, and never will be. */
+  readonly requestRefused: boolean;
 };
 
-/** What a grade record says about its key. An ungraded one is tried again by the next run. */
-type Standing = 'correct' | 'not_correct' | 'ungraded' | 'refused';
+/** What a grade record says about its key. An `ungraded` one is tried again by the next run. */
+type Standing = 'correct' | 'not_correct' | 'ungraded' | 'request_refused';
 
 export function standingOf(record: Pick<GradeRecord, 'grade' | 'outcome'>): Standing {
   if (record.grade.kind === 'graded') return record.outcome === 'correct' ? 'correct' : 'not_correct';
-  return record.outcome === 'infrastructure_error' ? 'refused' : 'ungraded';
+  return record.grade.reason === 'request_refused' ? 'request_refused' : 'ungraded';
 }
 
 const BITS: Readonly<Record<Standing, number>> = {
   correct: GRADED | CORRECT,
   not_correct: GRADED,
   ungraded: 0,
-  refused: REFUSED,
+  request_refused: REQUEST_REFUSED,
 };
 
 /** What is recorded already, in all parts of a run folder. Takes about 70 bytes a key, so that a million fit anywhere. */
@@ -54,7 +54,7 @@ export class DoneIndex {
 
   /** Graded beats ungraded, a later verdict beats an earlier one. */
   addGrade(key: GenerationKey, standing: Standing): void {
-    if (standing !== 'ungraded') this.#set(key, BITS[standing], GRADED | CORRECT | REFUSED);
+    if (standing !== 'ungraded') this.#set(key, BITS[standing], GRADED | CORRECT | REQUEST_REFUSED);
   }
 
   state(key: GenerationKey): DoneState {
@@ -63,7 +63,7 @@ export class DoneIndex {
       generated: (bits & GENERATED) !== 0,
       graded: (bits & GRADED) !== 0,
       correct: (bits & CORRECT) !== 0,
-      refused: (bits & REFUSED) !== 0,
+      requestRefused: (bits & REQUEST_REFUSED) !== 0,
     };
   }
 
@@ -76,7 +76,7 @@ export class DoneIndex {
   takeForGrading(key: GenerationKey): boolean {
     const compact = compactKey(key);
     const bits = this.#bits.get(compact) ?? 0;
-    if ((bits & WANTED) === 0 || (bits & (GRADED | REFUSED | TAKEN)) !== 0) return false;
+    if ((bits & WANTED) === 0 || (bits & (GRADED | REQUEST_REFUSED | TAKEN)) !== 0) return false;
     this.#bits.set(compact, bits | TAKEN);
     return true;
   }

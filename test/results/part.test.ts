@@ -154,12 +154,17 @@ describe('what is done', () => {
     const failed = { kind: 'ungraded', reason: 'sandbox_failed', detail: '' } as const;
     await part.appendGrade(aGrade({ index: 0 }));
     await part.appendGrade(aGrade({ index: 1, grade: failed, outcome: 'grader_failure' }));
-    await part.appendGrade(aGrade({ index: 2, grade: failed, outcome: 'infrastructure_error' }));
+    const refused = { ...failed, reason: 'request_refused' } as const;
+    await part.appendGrade(aGrade({ index: 2, grade: refused, outcome: 'infrastructure_error' }));
+    const lost = { ...failed, reason: 'server_lost' } as const;
+    await part.appendGrade(aGrade({ index: 3, grade: lost, outcome: 'infrastructure_error' }));
     await part.close();
     const done = await readDone(dir, never);
     const take = (index: number): boolean => done.takeForGrading(aGeneration({ index }));
     expect(take(1)).toBe(false); // nobody wants it
-    for (const index of [0, 1, 2]) done.want(aGeneration({ index }));
-    expect([take(0), take(1), take(1), take(2)]).toEqual([false, true, false, false]);
+    for (const index of [0, 1, 2, 3]) done.want(aGeneration({ index }));
+    expect([take(0), take(1), take(1), take(2), take(3)]).toEqual([false, true, false, false, true]);
+    expect(done.state(aGeneration({ index: 2 })).requestRefused).toBe(true);
+    expect(done.state(aGeneration({ index: 3 })).requestRefused).toBe(false);
   });
 });

@@ -12,7 +12,7 @@ import { GradingQueue } from './grading-queue.ts';
 import type { Progress } from './progress.ts';
 import { type ControlItem, controlItems, type PreparedTask, type WorkItem, workItems, workThrough } from './queue.ts';
 import type { Sha256 } from './request.ts';
-import { judge } from './verdict.ts';
+import { gradeGeneration } from './verdict.ts';
 
 /** So many samples in a row that were given up: the server is away, and the run ends. */
 const SERVER_AWAY_AFTER = 20;
@@ -89,8 +89,8 @@ function survey(parts: PipelineParts): boolean {
     if (state.generated) progress.add(key, 'generated');
     if (state.graded) progress.add(key, 'graded');
     if (state.correct) progress.add(key, 'correct');
-    if (state.refused) progress.add(key, 'ungraded');
-    if (state.generated && !state.graded && !state.refused) left = true;
+    if (state.requestRefused) progress.add(key, 'ungraded');
+    if (state.generated && !state.graded && !state.requestRefused) left = true;
   };
   for (const { key } of controlItems(tasks, sha256)) look(key);
   for (const { key } of workItems(tasks, model, sha256)) look(key);
@@ -219,7 +219,7 @@ async function gradeAll(parts: PipelineParts, queue: GradingQueue, grader: () =>
     if (task === undefined || sample === undefined) return;
     let verdict: Verdict;
     try {
-      verdict = await judge(task.benchmark, sample, generation, grader, parts.signal);
+      verdict = await gradeGeneration(task.benchmark, sample, generation, grader, parts.signal);
     } catch (error) {
       if (parts.signal.aborted) throw parts.signal.reason;
       parts.progress.add(generation, 'ungraded');

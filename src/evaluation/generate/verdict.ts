@@ -9,7 +9,7 @@ const NO_SANDBOX = { sandbox: null, durationMs: 0 } as const;
  * the same; only if it is not right is the cut its outcome.
  * Rejects where the grader does: aborted, or nothing can be graded any more.
  */
-export async function judge(
+export async function gradeGeneration(
   benchmark: Benchmark,
   sample: Sample,
   generation: Generation,
