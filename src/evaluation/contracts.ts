@@ -25,7 +25,7 @@ export interface Benchmark {
 
 /** What has to be decided about one generation. An `answer` of null: none was found. */
 export type GradeTask =
-  /** Decided already, in TypeScript; `score` 0…1. Recorded with the grader `exact`. */
+  /** Decided already, in TypeScript; `score` 0…1. The pipeline records it with the grader `exact`. */
   | { readonly kind: 'decided'; readonly score: number; readonly answer: string | null; readonly reason: string }
   /** Decided by math-verify, behind bounds: `answer` the candidate cut out of the text (null: the grader looks in `text`). */
   | { readonly kind: 'math'; readonly answer: string | null; readonly text: string; readonly target: string }
@@ -40,6 +40,9 @@ export type GradeTask =
       readonly timeLimitS: number;
     };
 
+/** What is left to a {@link Grader}: the pipeline records decided tasks itself. */
+export type OpenTask = Exclude<GradeTask, { readonly kind: 'decided' }>;
+
 /** One verdict, as the pipeline appends it to grades.jsonl (together with the generation's key). */
 export type Verdict = {
   readonly grade: Grade;
@@ -52,13 +55,13 @@ export type Verdict = {
 };
 
 /**
- * Decides grade tasks of all kinds. `grade` may be called up to `slots` times at once (the pipeline keeps to it); it
+ * Decides what its benchmark could not. `grade` may be called up to `slots` times at once (the pipeline keeps to it); it
  * resolves with `ungraded` for our own failures (after its own retries) and rejects only when aborted or when nothing
  * can be graded any more (GpuEvalError `grading`). The pipeline decides empty and refused texts itself, and turns
  * `wrong` and `no_answer` of a text cut by length into `cut_by_length`.
  */
 export interface Grader {
-  grade(task: GradeTask, signal?: AbortSignal): Promise<Verdict>;
+  grade(task: OpenTask, signal?: AbortSignal): Promise<Verdict>;
   /** What was taken after probing; null until the first program had to run, or where none had to. */
   readonly sandbox: SandboxKind | null;
   readonly slots: number;
@@ -67,8 +70,8 @@ export interface Grader {
 
 export type GraderOptions = {
   readonly grading: WorkerSpec['grading'];
-  /** Kinds that the run's benchmarks need: nothing is started for a kind that is not named. */
-  readonly kinds: readonly GradeTask['kind'][];
+  /** Kinds that the run's benchmarks need, at least one: nothing is started for a kind that is not named. */
+  readonly kinds: readonly OpenTask['kind'][];
   /** `sandbox` and `warning` events. */
   readonly onEvent: Listener;
   /** What the grader's processes get as environment: PATH, HOME and the locale, no secrets. */

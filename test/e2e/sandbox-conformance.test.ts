@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunEvent } from '../../src/core/events.ts';
-import type { Grader, GradeTask, Verdict } from '../../src/evaluation/contracts.ts';
+import type { Grader, OpenTask, Verdict } from '../../src/evaluation/contracts.ts';
 import { createGrader } from '../../src/evaluation/grade/grader.ts';
 import { parseProbe } from '../../src/evaluation/sandbox/description.ts';
 import { GRADER_DIR, graderEnv, type HumanEvalRow, humanEvalRows } from '../fixtures/grader-env.ts';
@@ -36,7 +36,7 @@ function codeTask(
   program: string,
   row: Pick<HumanEvalRow, 'prompt' | 'test' | 'entry_point'>,
   limitS: number,
-): GradeTask {
+): OpenTask {
   return {
     kind: 'code',
     family: 'humaneval',

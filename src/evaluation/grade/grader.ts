@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { GpuEvalError } from '../../core/errors.ts';
 import type { SandboxKind } from '../../core/machine.ts';
-import type { CreateGrader, Grader, GraderOptions, GradeTask, Verdict } from '../contracts.ts';
+import type { CreateGrader, Grader, GraderOptions, OpenTask, Verdict } from '../contracts.ts';
 import { tellFixes, tellRefused } from '../sandbox/description.ts';
-import { type PythonTask, type PythonVerdict, type Ready, requestLine, timeLimitS } from './messages.ts';
+import { type PythonVerdict, type Ready, requestLine, timeLimitS } from './messages.ts';
 import { PythonProcess } from './python-process.ts';
-import { decideHere, toVerdict, ungraded } from './verdicts.ts';
+import { refuseTooLong, toVerdict, ungraded } from './verdicts.ts';
 
 /** Beyond every limit inside the grader, which are stretched for slow sandboxes and tried twice. */
 const SILENCE_MS = 15 * 60_000;
@@ -15,7 +15,7 @@ const MAX_RESTARTS = 5;
 const MAX_SLOTS = 32;
 
 type Waiting = {
-  readonly task: PythonTask;
+  readonly task: OpenTask;
   tries: number;
   timer: NodeJS.Timeout | null;
   readonly resolve: (verdict: Verdict) => void;
@@ -23,32 +23,15 @@ type Waiting = {
 };
 
 /**
- * A grader for the kinds that a run needs. Where a kind needs Python, the grader process (remote/grader) is started, its
- * sandboxes are probed, and the strongest that held is taken and told; nothing is started for decided tasks alone.
+ * A grader for the kinds that a run needs: the grader process (remote/grader) is started, its sandboxes are probed, and
+ * the strongest that held is taken and told.
  * @throws {GpuEvalError} `grading` where no safe sandbox works here, a package is missing, or Python does not start.
  */
 export const createGrader: CreateGrader = async (options) => {
+  if (options.kinds.length === 0) throw new GpuEvalError('bug', 'a grader was asked for, and no benchmark needs one');
   const slots = Math.max(1, options.grading.slots ?? Math.min(availableParallelism(), MAX_SLOTS));
-  if (options.kinds.every((kind) => kind === 'decided')) return new TrivialGrader(slots);
   return PythonGrader.start(options, slots);
 };
-
-class TrivialGrader implements Grader {
-  readonly sandbox = null;
-  readonly slots: number;
-
-  constructor(slots: number) {
-    this.slots = slots;
-  }
-
-  async grade(task: GradeTask): Promise<Verdict> {
-    const verdict = decideHere(task);
-    if (verdict !== null) return verdict;
-    throw new GpuEvalError('bug', `a ${task.kind} task for a grader that was made for decided ones`);
-  }
-
-  async close(): Promise<void> {}
-}
 
 class PythonGrader implements Grader {
   readonly slots: number;
@@ -85,10 +68,9 @@ class PythonGrader implements Grader {
     return this.#sandbox;
   }
 
-  grade(task: GradeTask, signal?: AbortSignal): Promise<Verdict> {
-    const here = decideHere(task);
-    if (here !== null) return Promise.resolve(here);
-    if (task.kind === 'decided') throw new GpuEvalError('bug', 'a decided task was not decided');
+  grade(task: OpenTask, signal?: AbortSignal): Promise<Verdict> {
+    const tooLong = refuseTooLong(task);
+    if (tooLong !== null) return Promise.resolve(tooLong);
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#broken !== null) return Promise.reject(this.#broken);
     if (this.#closed) return Promise.reject(new GpuEvalError('bug', 'a task for a grader that is closed'));
@@ -158,7 +140,7 @@ class PythonGrader implements Grader {
           grading.graderDir,
           'serve',
           ...['--sandbox', sandbox, '--slots', String(this.slots), '--cache', grading.cacheDir],
-          ...['--needs', kinds.filter((kind) => kind !== 'decided').join(',')],
+          ...['--needs', kinds.join(',')],
         ],
         env,
         onVerdict: (verdict) => this.#onVerdict(verdict),

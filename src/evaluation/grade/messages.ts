@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SANDBOX_KINDS } from '../../core/machine.ts';
-import type { GradeTask } from '../contracts.ts';
+import type { OpenTask } from '../contracts.ts';
 
 /** What the Python grader (remote/grader, `serve`) says, one JSON object a line. Parsed before anything of it is used. */
 const text = z.string().max(64 * 1024);
@@ -38,16 +38,13 @@ export const verdictSchema = z.discriminatedUnion('verdict', [
 ]);
 export type PythonVerdict = z.infer<typeof verdictSchema>;
 
-/** A task that only Python can decide. */
-export type PythonTask = Exclude<GradeTask, { kind: 'decided' }>;
-
 /** Seconds for one comparison of two answers (math-verify gives itself as many); stretched where the sandbox is slower. */
 export const MATH_TIME_LIMIT_S = 5;
 /** Of a text, its end: where the answer is. Characters. */
 const MATH_TEXT = 20_000;
 
 /** The line that asks for one task. */
-export function requestLine(id: number, task: PythonTask): string {
+export function requestLine(id: number, task: OpenTask): string {
   const request =
     task.kind === 'code'
       ? {
@@ -70,4 +67,4 @@ export function requestLine(id: number, task: PythonTask): string {
   return `${JSON.stringify(request)}\n`;
 }
 
-export const timeLimitS = (task: PythonTask): number => (task.kind === 'code' ? task.timeLimitS : MATH_TIME_LIMIT_S);
+export const timeLimitS = (task: OpenTask): number => (task.kind === 'code' ? task.timeLimitS : MATH_TIME_LIMIT_S);

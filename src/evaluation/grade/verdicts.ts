@@ -1,6 +1,6 @@
 import type { SandboxKind } from '../../core/machine.ts';
-import type { GradeTask, Verdict } from '../contracts.ts';
-import type { PythonTask, PythonVerdict } from './messages.ts';
+import type { OpenTask, Verdict } from '../contracts.ts';
+import type { PythonVerdict } from './messages.ts';
 
 const MAX_PROGRAM_CHARACTERS = 1024 * 1024;
 
@@ -13,19 +13,8 @@ const WORDS = {
   out_of_memory: 'out of memory',
 } as const;
 
-/** What needs no Python: a task that its benchmark has decided, and a program that is too large to be one. */
-export function decideHere(task: GradeTask): Verdict | null {
-  if (task.kind === 'decided') {
-    const { score, answer, reason } = task;
-    const outcome = score >= 1 ? 'correct' : answer === null ? 'no_answer' : 'wrong';
-    return {
-      grade: { kind: 'graded', score, answer, reason },
-      outcome,
-      grader: 'exact',
-      sandbox: null,
-      durationMs: 0,
-    };
-  }
+/** The verdict on a program that is too long to be one, which nobody needs to run; null for all others. */
+export function refuseTooLong(task: OpenTask): Verdict | null {
   if (task.kind === 'code' && task.program.length > MAX_PROGRAM_CHARACTERS) {
     const reason = `did not compile: a program of ${task.program.length} characters is longer than what is run`;
     return {
@@ -40,7 +29,7 @@ export function decideHere(task: GradeTask): Verdict | null {
 }
 
 /** A verdict of the Python grader, as it is recorded. */
-export function toVerdict(task: PythonTask, said: PythonVerdict, sandbox: SandboxKind): Verdict {
+export function toVerdict(task: OpenTask, said: PythonVerdict, sandbox: SandboxKind): Verdict {
   const common = { grader: task.kind, sandbox, durationMs: said.duration_ms } as const;
   switch (said.verdict) {
     case 'decided': {
@@ -68,7 +57,7 @@ export function toVerdict(task: PythonTask, said: PythonVerdict, sandbox: Sandbo
 }
 
 /** Our own failure, after all that was tried. */
-export function ungraded(task: PythonTask, sandbox: SandboxKind, detail: string): Verdict {
+export function ungraded(task: OpenTask, sandbox: SandboxKind, detail: string): Verdict {
   return {
     grade: { kind: 'ungraded', reason: 'grader_failed', detail },
     outcome: 'grader_failure',

@@ -1,12 +1,13 @@
-import type { WorkerSpec } from '../../core/evaluation.ts';
+import type { GraderKind, WorkerSpec } from '../../core/evaluation.ts';
 import type { Listener } from '../../core/events.ts';
 import type { SandboxKind } from '../../core/machine.ts';
-import type { CreateGrader, Grader, GradeTask } from '../contracts.ts';
+import type { CreateGrader, Grader, OpenTask } from '../contracts.ts';
 import type { PreparedTask } from '../generate/queue.ts';
 
-const KINDS_OF_GRADER = { number: ['decided'], math: ['decided', 'math'], code: ['code'] } as const satisfies Record<
-  string,
-  readonly GradeTask['kind'][]
+/** What each kind of benchmark leaves to a grader. */
+const KINDS_OF_GRADER = { number: [], math: ['math'], code: ['code'] } as const satisfies Record<
+  GraderKind,
+  readonly OpenTask['kind'][]
 >;
 
 /** A grader that is made when it is first needed, and is never asked for more at once than it has slots. */
@@ -27,7 +28,7 @@ export class SharedGrader {
     },
   ) {
     const kinds = [...new Set(tasks.flatMap((task) => [...KINDS_OF_GRADER[task.benchmark.description.grader]]))];
-    this.#needed = kinds.some((kind) => kind !== 'decided');
+    this.#needed = kinds.length > 0;
     this.#create = async () => limitSlots(await create({ ...options, kinds }));
   }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunEvent } from '../../../src/core/events.ts';
-import type { Grader, GradeTask } from '../../../src/evaluation/contracts.ts';
+import type { Grader, OpenTask } from '../../../src/evaluation/contracts.ts';
 import { createGrader } from '../../../src/evaluation/grade/grader.ts';
 
 const STAND_IN = fileURLToPath(new URL('../../fixtures/stand-in-grader.mjs', import.meta.url));
@@ -21,7 +21,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function grader(mode = 'ready', kinds: readonly GradeTask['kind'][] = ['code', 'math']): Promise<Grader> {
+async function grader(mode = 'ready', kinds: readonly OpenTask['kind'][] = ['code', 'math']): Promise<Grader> {
   const made = await createGrader({
     grading: {
       python: process.execPath,
@@ -37,7 +37,7 @@ async function grader(mode = 'ready', kinds: readonly GradeTask['kind'][] = ['co
   open.push(made);
   return made;
 }
-const code = (program: string): GradeTask => ({
+const code = (program: string): OpenTask => ({
   kind: 'code',
   family: 'humaneval',
   program,
@@ -52,17 +52,8 @@ const starts = (mode = 'ready'): string[] =>
     .split('\n');
 
 describe('the grader', () => {
-  it('starts nothing where every task is decided', async () => {
-    const made = await createGrader({
-      grading: { python: '/nowhere/python', graderDir: '/nowhere', sandbox: 'auto', cacheDir: folder, slots: 1 },
-      kinds: ['decided'],
-      onEvent: () => undefined,
-      env: {},
-    });
-    const verdict = await made.grade({ kind: 'decided', score: 0, answer: null, reason: 'none found' });
-    expect(verdict).toMatchObject({ outcome: 'no_answer', grader: 'exact', sandbox: null });
-    expect(made.sandbox).toBeNull();
-    await made.close();
+  it('is not made for nothing', async () => {
+    await expect(grader('ready', [])).rejects.toMatchObject({ code: 'bug' });
   });
 
   it('tells which sandbox was taken, and asks Python for what is needed', async () => {
