@@ -184,7 +184,8 @@ export type ManifestTask = z.infer<typeof manifestTaskSchema>;
 /** run.json: what was asked of which weights, and what was observed. Written by the laptop alone. */
 export const manifestSchema = z.object({
   schemaVersion: z.literal(1),
-  runId: name,
+  /** The name of a folder on a box, and of one here. */
+  runId: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/),
   createdAt: time,
   /** Version of gpu-eval. */
   version: name,
@@ -194,6 +195,8 @@ export const manifestSchema = z.object({
     suite: name.nullable(),
     model: z.string().max(4096),
     engine: name,
+    /** sha256 of what makes two servers the same: their settings, or an endpoint's URL. */
+    server: name,
     concurrency: count,
     sandbox: name,
     tasks: z.array(manifestTaskSchema).max(1000),
@@ -244,13 +247,21 @@ const benchmarkSummarySchema = z.object({
 });
 export type BenchmarkSummary = z.infer<typeof benchmarkSummarySchema>;
 
+/** As z.record with any name, also `__proto__`, which z.record leaves out. */
+const byName = <T>(value: z.ZodType<T>) =>
+  z
+    .custom<object>((given) => typeof given === 'object' && given !== null && !Array.isArray(given))
+    .transform((given) => Object.entries(given))
+    .pipe(z.array(z.tuple([z.string(), value])))
+    .transform((entries): Record<string, T> => Object.fromEntries(entries));
+
 /** summary.json. Keys of `benchmarks`: the benchmark's name, with `:variant` where that is not `default`. */
 export const summarySchema = z.object({
   schemaVersion: z.literal(1),
   runId: name,
   model: z.string().max(4096),
   final: z.boolean(),
-  benchmarks: z.record(z.string(), benchmarkSummarySchema),
+  benchmarks: byName(benchmarkSummarySchema),
   notRun: manifestSchema.shape.notRun,
   malformed: z.object({
     lines: count,

@@ -28,11 +28,11 @@ export async function summarizeRun(
   const merge = await mergeParts(runDir);
   const tallies = await readTallies(runDir);
   const known = await knownQuestions(runDir);
-  const benchmarks: Record<string, BenchmarkSummary> = {};
+  const summaries = new Map<string, BenchmarkSummary>();
   for (const task of manifest.asked.tasks) {
     const { benchmark, variant } = task;
     const questions = task.questions ?? known.get(JSON.stringify([benchmark, variant])) ?? null;
-    benchmarks[variant === 'default' ? benchmark : `${benchmark}:${variant}`] = summarizeBenchmark(
+    const summary = summarizeBenchmark(
       { ...task, questions },
       {
         model: tallies.get(tallyKey(benchmark, variant, 'model')) ?? NOTHING,
@@ -40,8 +40,9 @@ export async function summarizeRun(
         broken: tallies.get(tallyKey(benchmark, variant, 'broken')) ?? NOTHING,
       },
     );
+    summaries.set(variant === 'default' ? benchmark : `${benchmark}:${variant}`, summary);
   }
-  const warnings = Object.entries(benchmarks).flatMap(([name, summary]) =>
+  const warnings = [...summaries].flatMap(([name, summary]) =>
     summary.warnings.map((warning) => `${name}: ${warning}`),
   );
   const first = merge.malformed.examples[0];
@@ -52,8 +53,8 @@ export async function summarizeRun(
     schemaVersion: 1,
     runId: manifest.runId,
     model: manifest.asked.model,
-    final: merge.malformed.lines === 0 && Object.values(benchmarks).every((benchmark) => benchmark.final),
-    benchmarks,
+    final: merge.malformed.lines === 0 && [...summaries.values()].every((benchmark) => benchmark.final),
+    benchmarks: Object.fromEntries(summaries), // makes own properties of all names, `__proto__` too
     notRun: manifest.notRun,
     malformed: { lines: merge.malformed.lines, examples: [...merge.malformed.examples] },
     warnings,

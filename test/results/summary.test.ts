@@ -28,6 +28,7 @@ function manifestFor(task: Partial<ManifestTask>): RunManifest {
       suite: null,
       model: 'stand-in',
       engine: 'endpoint',
+      server: '0'.repeat(64),
       concurrency: 1,
       sandbox: 'auto',
       tasks: [
@@ -65,12 +66,14 @@ async function summaryOf(
     grade: Partial<GradeRecord> = {},
   ): Promise<void> => {
     await part.appendGeneration(aGeneration(key));
-    const { sampleId = '', index = 0, origin = 'model', requestHash } = { ...aGeneration(key) };
+    const { benchmark, sampleId, index, origin, requestHash } = aGeneration(key);
     const verdict =
       score === null
         ? ({ kind: 'ungraded', reason: 'sandbox_failed', detail: '' } as const)
         : ({ kind: 'graded', score, answer: null, reason: '' } as const);
-    await part.appendGrade(aGrade({ sampleId, index, origin, requestHash, grade: verdict, outcome, ...grade }));
+    await part.appendGrade(
+      aGrade({ benchmark, sampleId, index, origin, requestHash, grade: verdict, outcome, ...grade }),
+    );
   };
   for (const [question, index, score, outcome, more] of rows) {
     const usual = score === null ? 'grader_failure' : score === 1 ? 'correct' : 'wrong';
@@ -85,8 +88,10 @@ async function summaryOf(
   await writeManifest(dir, manifest);
   expect(await readManifest(dir)).toEqual(manifest);
   const { summary } = await summarizeRun(dir, manifest);
-  expect(await readSummary(dir)).toEqual(summary);
-  const letters = summary.benchmarks[task.variant === undefined ? 'letters' : `letters:${task.variant}`];
+  const read = await readSummary(dir);
+  expect(read).toEqual(summary);
+  expect(Object.keys(read?.benchmarks ?? {})).toEqual(Object.keys(summary.benchmarks));
+  const [letters] = Object.values(summary.benchmarks);
   if (letters === undefined) throw new Error('no summary of the benchmark');
   return { summary, letters };
 }
@@ -233,6 +238,17 @@ describe('summary.json', () => {
     ]);
     expect(letters).toMatchObject({ score: 0, n: 1, graded: 1 });
     expect(letters.warnings[0]).toContain('more than one setting');
+  });
+
+  it('has a benchmark of any name', async () => {
+    const { summary } = await summaryOf({ benchmark: '__proto__', questions: 2 }, [
+      [0, 0, 1, 'correct', { benchmark: '__proto__' }],
+    ]);
+    expect(Object.entries(summary.benchmarks)).toEqual([
+      ['__proto__', expect.objectContaining({ graded: 1, missing: 1 })],
+    ]);
+    expect(summary.final).toBe(false);
+    expect(summary.warnings).toEqual(['__proto__: 1 of 2 samples are missing']);
   });
 
   it('names a variant', async () => {
