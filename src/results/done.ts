@@ -38,6 +38,8 @@ const BITS: Readonly<Record<Standing, number>> = {
 /** What is recorded already, in all parts of a run folder. Takes about 70 bytes a key, so that a million fit anywhere. */
 export class DoneIndex {
   readonly #bits = new Map<string, number>();
+  /** Benchmarks and variants of which the model has said something, whatever it was asked. */
+  readonly #answered = new Set<string>();
 
   get size(): number {
     return this.#bits.size;
@@ -50,6 +52,12 @@ export class DoneIndex {
 
   addGeneration(key: GenerationKey): void {
     this.#set(key, GENERATED);
+    if (key.origin === 'model') this.#answered.add(JSON.stringify([key.benchmark, key.variant]));
+  }
+
+  /** True where anything of the model's is recorded for that benchmark, also to other requests than the wanted. */
+  hasAnswers({ benchmark, variant }: Pick<GenerationKey, 'benchmark' | 'variant'>): boolean {
+    return this.#answered.has(JSON.stringify([benchmark, variant]));
   }
 
   /** Graded beats ungraded, a later verdict beats an earlier one. */

@@ -11,7 +11,7 @@ import type { ChatClient } from './client.ts';
 import { GradingQueue } from './grading-queue.ts';
 import type { Progress } from './progress.ts';
 import { type ControlItem, controlItems, type PreparedTask, type WorkItem, workItems, workThrough } from './queue.ts';
-import type { Sha256 } from './request.ts';
+import { chatBody, type Sha256 } from './request.ts';
 import { gradeGeneration } from './verdict.ts';
 
 /** So many samples in a row that were given up: the server is away, and the run ends. */
@@ -49,8 +49,8 @@ export const missingKey = (key: Pick<GenerationKey, 'benchmark' | 'variant'>): s
 /**
  * Generates and grades side by side, and appends each generation and each verdict as it comes. Leaves out what is
  * recorded already.
- * @throws {GpuEvalError} `server` where it is away or can never answer (what was generated is graded first),
- *   `box` where nothing can be written. Rejects with the signal's reason when aborted.
+ * @throws {GpuEvalError} `usage` where there is only grading to do, and what is recorded answers other requests;
+ *   `server` where it is away or can never answer (what was generated is graded first), `box` where nothing can be written. Rejects with the signal's reason when aborted.
  */
 export async function runPipeline(parts: PipelineParts): Promise<PipelineResult> {
   const { tasks, done, signal, grader } = parts;
@@ -78,15 +78,20 @@ export async function runPipeline(parts: PipelineParts): Promise<PipelineResult>
   return { missing };
 }
 
-/** Counts what there is to do and what is done. True where recorded generations wait for a grade. */
+/**
+ * Counts what there is to do and what is done. True where recorded generations wait for a grade.
+ * @throws {GpuEvalError} `usage`, see {@link runPipeline}.
+ */
 function survey(parts: PipelineParts): boolean {
   const { done, progress, tasks, model, sha256 } = parts;
   let left = false;
+  const matched = new Set<string>();
   const look = (key: GenerationKey): void => {
     progress.add(key, 'total');
     done.want(key);
     const state = done.state(key);
     if (state.generated) progress.add(key, 'generated');
+    if (state.generated && key.origin === 'model') matched.add(missingKey(key));
     if (state.graded) progress.add(key, 'graded');
     if (state.correct) progress.add(key, 'correct');
     if (state.requestRefused) progress.add(key, 'ungraded');
@@ -94,7 +99,20 @@ function survey(parts: PipelineParts): boolean {
   };
   for (const { key } of controlItems(tasks, sha256)) look(key);
   for (const { key } of workItems(tasks, model, sha256)) look(key);
+  if (parts.client === null) {
+    const other = tasks.find(({ spec }) => done.hasAnswers(spec) && !matched.has(missingKey(spec)));
+    if (other !== undefined) throw answersOther(other, model);
+  }
   return left;
+}
+
+/** Else it would end well without having graded anything. */
+function answersOther({ spec }: PreparedTask, model: string): GpuEvalError {
+  const { messages: _, ...settings } = chatBody(model, [], spec.sampling);
+  return new GpuEvalError('usage', `the recorded answers of ${spec.benchmark} are to other requests than these`, {
+    why: `asked for is ${JSON.stringify(settings)}; the model, the sampling, the system prompt or the rows were others`,
+    hint: 'grade with the settings in run.json, or evaluate anew into another folder',
+  });
 }
 
 async function record(parts: PipelineParts, queue: GradingQueue, generation: Generation): Promise<void> {

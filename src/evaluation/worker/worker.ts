@@ -40,7 +40,7 @@ export type WorkerReport = Counts & {
 /**
  * Does what the spec says, and writes it to `parts/<writer>` of the run folder. What any part of the folder has already
  * is not asked again; what has no verdict is graded.
- * @throws {GpuEvalError} `usage` (another worker writes there), `config`, `dataset`, `server`, `box`; `interrupted` when
+ * @throws {GpuEvalError} `usage` (another worker writes there, or what is to be graded answers other requests), `config`, `dataset`, `server`, `box`; `interrupted` when
  *   aborted; `incomplete` when all was done that could be, and some samples are missing or not graded.
  */
 export async function runWorker(spec: WorkerSpec, parts: WorkerParts, signal: AbortSignal): Promise<WorkerReport> {

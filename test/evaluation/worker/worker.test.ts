@@ -342,4 +342,42 @@ describe('grading', () => {
     expect(await grades(laptop)).toHaveLength(27);
     expect(server.calls).toHaveLength(9);
   });
+
+  it.each<[string, (spec: WorkerSpec) => WorkerSpec]>([
+    ['another model', (spec) => ({ ...spec, model: 'second' })],
+    [
+      'another sampling',
+      (spec) => ({
+        ...spec,
+        tasks: spec.tasks.map((task) => ({ ...task, sampling: { ...task.sampling, temperature: 1 } })),
+      }),
+    ],
+    [
+      'another system prompt',
+      (spec) => ({ ...spec, tasks: spec.tasks.map((task) => ({ ...task, systemPrompt: 'think' })) }),
+    ],
+  ])('of answers from %s is an error that says so, and no success', async (_name, change) => {
+    const { spec } = await makeRun((await serve()).baseUrl, 3, { task: { controls: true } });
+    await run({ ...spec, mode: 'generate' });
+    const laptop: WorkerSpec = { ...spec, mode: 'grade', writer: 'laptop', baseUrl: null };
+    await expect(run(change(laptop))).rejects.toMatchObject({
+      code: 'usage',
+      message: 'the recorded answers of letters are to other requests than these',
+      hint: expect.stringContaining('run.json'),
+    });
+    expect(await grades(laptop)).toEqual([]);
+    expect(await readWriterFile(spec.runDir, 'laptop')).toMatchObject({ complete: false, error: { code: 'usage' } });
+    expect(await run(laptop)).toMatchObject({ graded: 9 });
+  });
+
+  it('of one benchmark is not hidden by another that matches', async () => {
+    const server = await serve();
+    const { spec } = await makeRun(server.baseUrl, 2);
+    const both = spec.tasks.flatMap((task) => [task, { ...task, variant: 'other' }]);
+    await run({ ...spec, tasks: both, mode: 'generate' });
+    const changed = both.map((task) => (task.variant === 'other' ? { ...task, systemPrompt: 'think' } : task));
+    await expect(run({ ...spec, tasks: changed, mode: 'grade', baseUrl: null })).rejects.toMatchObject({
+      code: 'usage',
+    });
+  });
 });
