@@ -51,6 +51,13 @@ export type DownloadOptions = {
   readonly only?: readonly string[];
   /** Refuses, before anything is written, when the box offers more than this. Default 64 GiB. */
   readonly maxBytes?: number;
+  /** Refuses likewise when the box offers more files than this. Default 1,000,000. */
+  readonly maxFiles?: number;
+  /**
+   * Awaited before a file here is replaced by one that it is no beginning of. `here` and `arrived` (verified, whole) are
+   * paths on this machine; both are left as they are. What it throws ends the download, and nothing is replaced.
+   */
+  readonly onReplace?: (path: string, here: string, arrived: string) => Promise<void>;
   /** Names (whole path segments) that are left on the box, e.g. `job`. */
   readonly exclude?: readonly string[];
   readonly signal?: AbortSignal;

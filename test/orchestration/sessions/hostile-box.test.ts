@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -82,6 +83,36 @@ tell({"done": True})
       { exclude: ['job'] },
     );
     expect(report.files).toEqual([]);
+  });
+
+  it('takes no more files than allowed, and no listing without end', async () => {
+    const offer = 'tell({"files": [{"path": str(i), "size": 0} for i in range(11)], "refused": []}); hear()';
+    const many = await errorOf(download(offer, { maxFiles: 10 }));
+    expect(many).toMatchObject({ code: 'transfer', why: expect.stringContaining('11 files') });
+    const long = await errorOf(download('sys.stdout.buffer.write(b"J" + struct.pack(">I", 65 << 20))'));
+    expect(long).toMatchObject({ code: 'transfer', message: expect.stringContaining('more in one message') });
+    expect(existsSync(here)).toBe(false);
+  });
+
+  it('asks before a file is replaced by one that it is no beginning of, and never else', async () => {
+    const asked: string[][] = [];
+    const onReplace = async (path: string, mine: string, arrived: string) => {
+      asked.push([path, await readFile(mine, 'utf8'), await readFile(arrived, 'utf8')]);
+      if (asked.length > 1) throw new Error('no');
+    };
+    const send = (text: string, give = `give(b"${text}")`) =>
+      download(
+        `tell({"files": [{"path": "a", "size": ${text.length}}], "refused": []}); hear(); ${give}; tell({"done": True})`,
+        { onReplace },
+      );
+    const sha = createHash('sha256').update('abcdef').digest('hex');
+    await send('abc');
+    await send('abcdef', `tell({"offset": 3}); say(b"C", b"def"); tell({"size": 6, "sha256": "${sha}"})`);
+    expect(asked).toEqual([]);
+    await send('xy');
+    expect(asked).toEqual([['a', 'abcdef', 'xy']]);
+    expect((await errorOf(send('z'))).code).toBe('transfer');
+    expect(await readFile(join(here, 'a'), 'utf8')).toBe('xy');
   });
 
   it.each([

@@ -4,6 +4,7 @@ import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, rmdir, unlink
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { GpuEvalError } from '../../../core/errors.ts';
+import type { DownloadOptions } from '../../../core/session.ts';
 import { CHUNK_BYTES } from './conversation.ts';
 import { PARTIAL_FOLDER, showName } from './names.ts';
 
@@ -29,8 +30,10 @@ export class Arrival {
   readonly #place: string;
   readonly #root: string;
   readonly #path: string;
+  readonly #onReplace: DownloadOptions['onReplace'];
 
-  constructor(localRoot: string, path: string) {
+  constructor(localRoot: string, path: string, onReplace?: DownloadOptions['onReplace']) {
+    this.#onReplace = onReplace;
     this.#root = localRoot;
     this.#path = path;
     this.#place = join(localRoot, path);
@@ -124,6 +127,8 @@ export class Arrival {
 
   async #put(piece: string): Promise<void> {
     await mkdir(dirname(this.#place), { recursive: true });
+    const there = await lstat(this.#place).catch(() => null);
+    if (there?.isFile() && there.size > 0) await this.#onReplace?.(this.#path, this.#place, piece);
     await rename(piece, this.#place);
   }
 

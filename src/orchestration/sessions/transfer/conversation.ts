@@ -15,8 +15,11 @@ export type Box = {
 };
 
 export const CHUNK_BYTES = 256 * 1024;
-const MAX_JSON_BYTES = 256 * 1024 * 1024;
+/** A listing of a million files fits; what it is parsed into is several times larger. */
+const MAX_JSON_BYTES = 64 * 1024 * 1024;
 const MAX_CHUNK_BYTES = 8 * 1024 * 1024;
+/** What remote/transfer.py would tell at most. */
+const MAX_TOLD_BYTES = 256 * 1024 * 1024;
 const HEADER_BYTES = 5;
 const KIND_JSON = 0x4a;
 const KIND_CONTENT = 0x43;
@@ -106,6 +109,11 @@ export class Conversation {
     const header = await this.#take(HEADER_BYTES);
     const kind = header.readUInt8(0);
     const length = header.readUInt32BE(1);
+    if (kind === KIND_JSON && length > MAX_JSON_BYTES && length <= MAX_TOLD_BYTES) {
+      throw new GpuEvalError('transfer', `${this.#box.description} tells more in one message than is taken`, {
+        why: `${length} bytes, as a listing of very many files would have; at most ${MAX_JSON_BYTES} are read`,
+      });
+    }
     if (
       (kind !== KIND_JSON && kind !== KIND_CONTENT) ||
       length > (kind === KIND_JSON ? MAX_JSON_BYTES : MAX_CHUNK_BYTES)

@@ -9,6 +9,7 @@ import { type Box, type Conversation, converse } from './conversation.ts';
 import { PARTIAL_FOLDER, refuseName, refusePlace, showName } from './names.ts';
 
 const DEFAULT_MAX_BYTES = 64 * 1024 ** 3;
+const DEFAULT_MAX_FILES = 1_000_000;
 
 const listing = z.object({
   files: z.array(z.object({ path: z.string(), size: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER) })),
@@ -24,7 +25,7 @@ type Wanted = Offered & { readonly arrival: Arrival; readonly beginnings: readon
 /**
  * Brings the regular files below `root` home, in one conversation. What is here is compared first, by content: only what
  * follows it travels. The machine's listing is foreign input: its names and sizes are checked before anything is written.
- * @throws {GpuEvalError} `transfer` where the folder is not there, more than `maxBytes` is offered, or a file does not
+ * @throws {GpuEvalError} `transfer` where the folder is not there, more than `maxBytes` or `maxFiles` is offered, or a file does not
  * come with the sha256 that was told.
  */
 export async function downloadFiles(
@@ -38,10 +39,16 @@ export async function downloadFiles(
     throw new GpuEvalError('usage', `a download needs an absolute folder, not ${showName(root)}`);
   const { only, exclude } = options;
   const maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
+  const maxFiles = options.maxFiles ?? DEFAULT_MAX_FILES;
 
   return converse(start, box, ['send', root], options.signal, async (conversation) => {
     await conversation.send({ only: only ?? null, exclude: exclude ?? [] });
     const listed = await conversation.receive(listing);
+    if (listed.files.length > maxFiles) {
+      throw new GpuEvalError('transfer', `${box.description} offers more than may be fetched`, {
+        why: `there are ${listed.files.length} files below ${showName(root)}; at most ${maxFiles} are taken`,
+      });
+    }
     const refused = listed.refused.map(({ path, reason }) => ({ path: showName(path), reason: showName(reason) }));
     const refuse = (path: string, reason: string) => refused.push({ path: showName(path), reason });
 
@@ -56,7 +63,7 @@ export async function downloadFiles(
     }
 
     await makeRoot(localRoot);
-    const wanted = await choose(offered, localRoot, refuse);
+    const wanted = await choose(offered, localRoot, options, refuse);
     await conversation.send({
       want: wanted.map(({ index, beginnings }) => ({
         index,
@@ -95,6 +102,7 @@ async function makeRoot(localRoot: string): Promise<void> {
 async function choose(
   offered: readonly Offered[],
   localRoot: string,
+  { onReplace }: DownloadOptions,
   refuse: (path: string, reason: string) => void,
 ): Promise<Wanted[]> {
   const pieces = new Map<string, string[]>();
@@ -114,7 +122,7 @@ async function choose(
       continue;
     }
     taken.add(file.path);
-    const arrival = new Arrival(localRoot, file.path);
+    const arrival = new Arrival(localRoot, file.path, onReplace);
     const beginnings = await arrival.beginnings(pieces.get(arrival.key) ?? []);
     wanted.push({ ...file, arrival, beginnings: beginnings.filter((each) => each.size <= file.size) });
   }
