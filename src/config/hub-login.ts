@@ -1,3 +1,6 @@
+/** What a key or a token is made of. Anything else (a newline, say) is refused by HTTP with an error that quotes it. */
+export const SECRET_TEXT = /^[\x21-\x7e]+$/;
+
 /**
  * The token that Hugging Face's own login stored: the file of HF_TOKEN_PATH, else `token` in HF_HOME, else in
  * `huggingface` below XDG_CACHE_HOME or ~/.cache (huggingface_hub, constants.py). Null where there is none.
@@ -13,5 +16,5 @@ export function findHubLogin(inputs: {
   const full = path.startsWith('~/') ? home + path.slice(1) : path;
   const token = inputs.readFile(full)?.trim() ?? '';
   // A token is one short line; anything else in that place is not ours to send anywhere.
-  return token === '' || token.length > 500 || /\s/.test(token) ? null : { value: token, where: full };
+  return token.length > 500 || !SECRET_TEXT.test(token) ? null : { value: token, where: full };
 }

@@ -351,7 +351,8 @@ export function envNames(key: ConfigKey): readonly string[] {
 
 /** What a value must be, in words that fit behind `wants`. */
 export function expectation(key: ConfigKey): string {
-  const { kind, min, max, choices } = specOf(key);
+  const { kind, min, max, choices, secret } = specOf(key);
+  if (secret === true) return 'one line of visible ASCII characters without a space';
   const range = `${min === undefined ? '' : ` from ${min}`}${max === undefined ? ' on' : ` to ${max}`}`;
   switch (kind) {
     case 'integer':

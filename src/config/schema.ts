@@ -1,10 +1,12 @@
 import { z } from 'zod';
+import { SECRET_TEXT } from './hub-login.ts';
 import { type ConfigKey, KEYS, specOf } from './keys.ts';
 
 /** Attaches to a type what is known of its key: default, description, names, group, whether it is secret. */
 const field = <S extends z.ZodType>(key: ConfigKey, schema: S): S => schema.meta({ ...KEYS[key] });
 
 const text = z.string().min(1);
+const secret = z.string().regex(SECRET_TEXT);
 const integer = (key: ConfigKey): z.ZodNumber => {
   const { min, max } = specOf(key);
   return z
@@ -69,8 +71,8 @@ export const configSchema = z.strictObject({
   templates: field('templates', text.nullable()),
   hfEndpoint: field('hfEndpoint', httpUrl),
   hfHubOffline: field('hfHubOffline', z.boolean()),
-  openaiApiKey: field('openaiApiKey', text.nullable()),
-  hfToken: field('hfToken', text.nullable()),
+  openaiApiKey: field('openaiApiKey', secret.nullable()),
+  hfToken: field('hfToken', secret.nullable()),
 } satisfies Record<ConfigKey, z.ZodType>);
 
 /** Everything that can be set, read once at the start and handed down. */

@@ -27,7 +27,13 @@ export function readValue(key: ConfigKey, found: Found): unknown {
 
 function wrongKind(key: ConfigKey, found: Found): GpuEvalError {
   const { secret, kind } = specOf(key);
-  const seen = secret === true ? 'something else' : shown(found.value);
+  if (secret === true) {
+    return new GpuEvalError('config', `${found.where} wants ${expectation(key)}`, {
+      why: 'it holds something else, such as a newline, a space or a letter beyond ASCII',
+      hint: 'copy it again, and whole',
+    });
+  }
+  const seen = shown(found.value);
   const isUnquoted = !found.isText && (kind === 'text' || kind === 'path') && typeof found.value !== 'object';
   return new GpuEvalError('config', `${found.where} wants ${expectation(key)}`, {
     why: `it is ${seen}`,

@@ -107,6 +107,28 @@ describe('precedence: flags > environment > .env > gpu-eval.yaml > default', () 
     expect(sources.hfToken.from).toBe('default');
   });
 
+  it.each([
+    ['HF_TOKEN', 'hf_planted\nX-Evil: 1'],
+    ['OPENAI_API_KEY', 'sk-planted\u0001'],
+    ['OPENAI_API_KEY', 'sk-planted key'],
+    ['GPU_EVAL_HF_TOKEN', 'hf_planted\u2019'],
+  ])('refuses %s with what no header may hold, and does not show it', (name, value) => {
+    const error = refusal({ env: { [name]: value } });
+    expect(error).toMatchObject({
+      code: 'config',
+      message: expect.stringContaining(`${name} (the environment) wants`),
+    });
+    expect(`${error.message} ${error.why} ${error.hint}`).not.toContain('planted');
+    expect(resolve({ env: { [name]: ' fine-1\n' } }).sources).toMatchObject(
+      name.endsWith('TOKEN') ? { hfToken: { value: 'fine-1' } } : { openaiApiKey: { value: 'fine-1' } },
+    );
+  });
+
+  it('takes no such token from the login of Hugging Face', () => {
+    const files = { '/home/me/.cache/huggingface/token': 'hf_planted\u0001' };
+    expect(resolve({ files }).config.hfToken).toBeNull();
+  });
+
   it('replaces lists and mappings whole', () => {
     const { config } = resolve({ flags: { data: ['a=/x'] }, yaml: 'data: { b: /y }\nbenchmark: [a, b]' });
     expect(config).toMatchObject({ data: { a: '/x' }, benchmark: ['a', 'b'] });

@@ -124,7 +124,8 @@ export class HubClient {
     for (let tried = 1; ; tried += 1) {
       try {
         return await attempt();
-      } catch (error) {
+      } catch (caught) {
+        const error = withoutToken(caught, this.#options.hub.token);
         if (error instanceof GpuEvalError) throw error;
         if (signal.aborted)
           throw new GpuEvalError('interrupted', 'interrupted while rows were fetched', { cause: error });
@@ -144,6 +145,32 @@ export class HubClient {
       }
     }
   }
+}
+
+/** The error in words that do not hold the token: a hub may echo it, and an HTTP library quotes what it refuses. */
+function withoutToken(error: unknown, token: string | null): unknown {
+  if (token === null || token === '' || !holds(error, token)) return error;
+  const hide = (text: string): string => text.replaceAll(token, '***');
+  if (error instanceof GpuEvalError) {
+    const parts = {
+      why: error.why === undefined ? undefined : hide(error.why),
+      hint: error.hint === undefined ? undefined : hide(error.hint),
+    };
+    return new GpuEvalError(error.code, hide(error.message), parts);
+  }
+  const { text, mayPass } = reasonOf(error);
+  if (!mayPass) return new GpuEvalError('dataset', 'the hub could not be asked', { why: oneLine(hide(text)) });
+  return new PassingError(hide(text), error instanceof PassingError ? error.waitMs : null);
+}
+
+/** Whether any text of an error, or of what caused it, holds the token. */
+function holds(error: unknown, token: string): boolean {
+  for (let at: unknown = error; at !== undefined; at = at instanceof Error ? at.cause : undefined) {
+    const texts = at instanceof Error ? [at.message, at.stack ?? ''] : [String(at)];
+    if (at instanceof GpuEvalError) texts.push(at.why ?? '', at.hint ?? '');
+    if (texts.some((text) => text.includes(token))) return true;
+  }
+  return false;
 }
 
 /** Streams a body to a file and checks it on the way. */

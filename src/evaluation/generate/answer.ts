@@ -44,6 +44,16 @@ export function parseAnswer(body: string): Answer | null {
   };
 }
 
+/** A shorter key is none that must be hidden: `EMPTY`, say, is what many write for a server that wants no key. */
+const MIN_KEY = 12;
+
+/** A body without our own key, which some endpoints echo: what they say is written down and shown. */
+export function redactKey(body: string, apiKey: string | null): string {
+  if (apiKey === null || apiKey.length < MIN_KEY) return body;
+  const escaped = JSON.stringify(apiKey).slice(1, -1);
+  return body.replaceAll(apiKey, '***').replaceAll(escaped, '***');
+}
+
 const MAX_MESSAGE = 2000;
 const errorSchema = z.object({
   error: z.union([z.string(), z.object({ message: z.string() })]),

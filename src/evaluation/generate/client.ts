@@ -1,7 +1,7 @@
 import { Pool } from 'undici';
 import type { Clock } from '../../core/clock.ts';
 import { GpuEvalError } from '../../core/errors.ts';
-import { type Answer, errorMessage, parseAnswer, parseModels, refusedAnswer } from './answer.ts';
+import { type Answer, errorMessage, parseAnswer, parseModels, redactKey, refusedAnswer } from './answer.ts';
 import { backoffMs, retryAfterMs } from './backoff.ts';
 import type { ChatBody } from './request.ts';
 
@@ -164,7 +164,7 @@ export class ChatClient {
       return {
         status: response.statusCode,
         retryAfter: typeof header === 'string' ? header : null,
-        body: Buffer.concat(pieces).toString('utf8'),
+        body: redactKey(Buffer.concat(pieces).toString('utf8'), this.#options.apiKey),
       };
     } finally {
       cancelLimit();
