@@ -7,9 +7,11 @@ import { runProgram } from './cli/program.ts';
 /** Filled in by scripts/build.mjs. */
 declare const __VERSION__: string;
 
+const closedPipes = new Set<NodeJS.WriteStream>();
+
 const outputTo = (stream: NodeJS.WriteStream): Output => ({
   write: (text) => {
-    stream.write(text);
+    if (!closedPipes.has(stream)) stream.write(text);
   },
   get isTTY() {
     return stream.isTTY === true;
@@ -86,17 +88,23 @@ const host: Host = {
   },
 };
 
-// A reader that has seen enough (`| head`) is no error.
+/** What a shell says of a program that SIGPIPE ended: 128 + 13. */
+const PIPE_CLOSED = 141;
+
+// A reader that has seen enough (`| head`) ends us, and not as if all were done. Where nobody reads how it goes, it goes on.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    if (error.code !== 'EPIPE' && !closedPipes.has(stream)) throw error;
+    closedPipes.add(stream);
+    if (stream === process.stdout) process.exit(PIPE_CLOSED);
   });
 }
 
 const exitCode = await runProgram(process.argv.slice(2), host);
 // What was written to a pipe may still be on its way; what else is open (a connection, say) is not waited for.
 await Promise.all(
-  [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))),
+  [process.stdout, process.stderr].map((stream) =>
+    closedPipes.has(stream) ? undefined : new Promise((resolve) => stream.write('', resolve)),
+  ),
 );
 process.exit(exitCode);

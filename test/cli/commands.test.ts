@@ -238,6 +238,19 @@ describe('results', () => {
     expect((await place.run(command)).code).toBe(5);
   });
 
+  it.each(['eval', 'run', 'fetch-results'])('%s ends with 5 where the proof does not hold', async (command) => {
+    for (const controls of [
+      { reference: { passed: 19, n: 20 }, broken: { passed: 0, n: 20 } },
+      { reference: { passed: 20, n: 20 }, broken: { passed: 1, n: 20 } },
+    ]) {
+      const place = new Place();
+      const benchmarks = { humaneval: { ...HUMANEVAL, controls } };
+      place.workflows.evalResult = { ...EVAL_RESULT, benchmarks };
+      place.workflows.fetchResult = { ...place.workflows.fetchResult, benchmarks };
+      expect((await place.run(command)).code).toBe(5);
+    }
+  });
+
   it('tells open scores, controls that do not hold, what was not run, and no control sequence', async () => {
     const place = new Place();
     place.workflows.evalResult = {

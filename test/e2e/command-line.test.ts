@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -41,17 +40,20 @@ describe('gpu-eval as a process', () => {
     expect(JSON.parse(ended.stdout)).toMatchObject({ error: { code: 'config', exitCode: 2 } });
   });
 
-  it('is quiet when its reader has seen enough', async () => {
-    const main = new URL('../../dist/main.js', import.meta.url).pathname;
-    const child = spawn('sh', ['-c', `"${process.execPath}" "${main}" completion bash | head -n 1`], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let stderr = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text;
-    });
-    child.stdout.resume();
-    const code = await new Promise((resolve) => child.once('close', resolve));
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  /** Runs it with one of its streams closed by the reader before anything was written. */
+  const withClosed = async (stream: 'stdout' | 'stderr', args: readonly string[]) => {
+    const { child, ended } = place.start(args);
+    child[stream]?.destroy();
+    return await ended;
+  };
+
+  it('ends quietly when its reader has seen enough, and not as if all were done', async () => {
+    expect(await withClosed('stdout', ['completion', 'bash'])).toMatchObject({ code: 141, stderr: '' });
+  });
+
+  it('goes on where nobody reads what it tells on stderr', async () => {
+    const ended = await withClosed('stderr', ['eval', '--tepmerature', '1', '--json']);
+    expect(ended.code).toBe(2);
+    expect(JSON.parse(ended.stdout)).toMatchObject({ error: { exitCode: 2 } });
   });
 });

@@ -5,9 +5,11 @@ import type { Paint } from './paint.ts';
 import { type Cell, layOut } from './table.ts';
 import { percent } from './words.ts';
 
-/** 0, or 5 where something was not graded or not run. */
-export const resultExitCode = (result: EvalResult): number =>
-  result.final && result.notRun.length === 0 ? EXIT.ok : EXIT.ungraded;
+/** 0, or 5 where something was not graded or not run, or the grader failed its own proof. */
+export function resultExitCode({ final, notRun, benchmarks }: EvalResult): number {
+  const isProven = Object.values(benchmarks).every(({ controls }) => controls === null || controlsHold(controls));
+  return final && notRun.length === 0 && isProven ? EXIT.ok : EXIT.ungraded;
+}
 
 /** The scores as a table, the grader's proof, what was not run and why, and where it all lies. */
 export function resultText(result: EvalResult, paint: Paint): string {
