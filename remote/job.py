@@ -2,6 +2,7 @@
 
     python -B job.py start DIR [--request ID]                     a JobSpec (src/core/job.ts) as JSON on stdin
     python -B job.py status DIR [DIR...]                          {"states": [JobState, ...]}
+    python -B job.py spec DIR                                     {"spec": what it was last started with, or null}
     python -B job.py stop DIR --grace-ms N [--request ID]         a StopReport
     python -B job.py follow FILE OFFSET --job DIR [--no-follow] [--identity ID]
 
@@ -23,7 +24,7 @@ from typing import Any
 # Also where the login's environment says PYTHONSAFEPATH; and this folder holds what was copied here, nothing else.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from job_folder import JobError, parse_spec, read_state
+from job_folder import JobError, parse_spec, read_record, read_state
 from job_follow import follow
 from job_stop import stop
 from job_wrapper import start
@@ -39,6 +40,8 @@ def read_arguments() -> argparse.Namespace:
     starting.add_argument("--request")
     asking = commands.add_parser("status", allow_abbrev=False)
     asking.add_argument("folders", type=pathlib.Path, nargs="+")
+    telling = commands.add_parser("spec", allow_abbrev=False)
+    telling.add_argument("folder", type=pathlib.Path)
     stopping = commands.add_parser("stop", allow_abbrev=False)
     stopping.add_argument("folder", type=pathlib.Path)
     stopping.add_argument("--grace-ms", type=int, required=True)
@@ -58,6 +61,8 @@ def answer(arguments: argparse.Namespace) -> dict[str, Any]:
         return start(arguments.folder, spec, arguments.request)
     if arguments.command == "status":
         return {"states": [read_state(folder) for folder in arguments.folders]}
+    if arguments.command == "spec":
+        return {"spec": read_record(arguments.folder / "job.json")}
     return stop(arguments.folder, max(0, arguments.grace_ms), arguments.request)
 
 

@@ -14,6 +14,7 @@ import fcntl
 import json
 import os
 import pathlib
+import secrets
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 from job_processes import boot_id, start_of
 
 RECORD_LIMIT = 16 << 20
+NOTE_LIMIT = 64 << 10
 MARKER_NAME = "GPU_EVAL_JOB"
 
 
@@ -156,7 +158,23 @@ def parse_spec(text: bytes) -> dict[str, Any]:
             raise JobError("bad_spec", f"{field} must map names to texts without NUL")
         if not all(is_text(name) and name and "=" not in name for name in pairs):
             raise JobError("bad_spec", f"{field} holds a name that no variable can have")
-    return {field: spec[field] for field in ("argv", "cwd", "env", "secretEnv", "logPath")}
+    fresh = spec.get("freshSecrets", [])
+    if not isinstance(fresh, list) or not all(is_text(path) and path.startswith("/") for path in fresh):
+        raise JobError("bad_spec", "freshSecrets must be a list of absolute paths")
+    if not is_text(spec.get("note", "")) or len(spec.get("note", "")) > NOTE_LIMIT:
+        raise JobError("bad_spec", f"note must be a text of at most {NOTE_LIMIT} characters")
+    kept = ("argv", "cwd", "env", "secretEnv", "freshSecrets", "note", "logPath")
+    return {field: spec[field] for field in kept if field in spec}
+
+
+def make_secret(path: pathlib.Path) -> None:
+    """A fresh random secret in a 0600 file of its own, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(24) + "\n")
+    os.rename(temporary, path)
 
 
 def is_text(value: object) -> bool:

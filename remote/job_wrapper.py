@@ -14,7 +14,7 @@ import time
 from types import FrameType
 from typing import Any, NoReturn
 
-from job_folder import MARKER_NAME, JobError, locked, native, now, read_record, read_state, write_record
+from job_folder import MARKER_NAME, JobError, locked, make_secret, native, now, read_record, read_state, write_record
 from job_processes import adopt_orphans, boot_id, find_members, send, start_of
 from job_stop import LOCK_LIMIT_S, end_tree
 
@@ -49,6 +49,8 @@ def start(folder: pathlib.Path, spec: dict[str, Any], request: str | None) -> di
                 raise JobError("orphans", f"processes of the last run of {folder} cannot be ended: {left}")
         for name in ("pid.json", "exit.json", "stop.json"):
             (folder / name).unlink(missing_ok=True)
+        for path in spec.get("freshSecrets", []):
+            make_secret(pathlib.Path(path))
         write_record(folder / "job.json", spec)
         detach(folder, spec, request, lock)
         return {"alreadyRunning": False, "state": read_state(folder), "spec": spec}

@@ -4,6 +4,13 @@ export type JobSpec = {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   readonly secretEnv: Readonly<Record<string, string>>;
+  /**
+   * Absolute paths on the box: before the job starts, each becomes a 0600 file with a fresh random secret. Made under the
+   * lock of the start, so that only the start that wins makes them, and never under a running job.
+   */
+  readonly freshSecrets?: readonly string[];
+  /** Kept beside the job for whoever finds it later; what it says is the caller's own. At most 64 KiB. */
+  readonly note?: string;
   /** Absolute path on the box; stdout and stderr are appended to it. */
   readonly logPath: string;
 };
@@ -43,6 +50,8 @@ export interface Jobs {
     spec: JobSpec,
   ): Promise<{ readonly alreadyRunning: boolean; readonly state: JobState; readonly spec: JobSpec }>;
   status(jobDir: string): Promise<JobState>;
+  /** What the job in that folder was last started with; null where there is none, or it cannot be read. */
+  spec(jobDir: string): Promise<JobSpec | null>;
   /** Ends the whole process tree, also what daemonised itself out of it. */
   stop(jobDir: string, options?: { readonly graceMs?: number }): Promise<StopReport>;
   /**

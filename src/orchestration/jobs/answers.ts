@@ -15,6 +15,8 @@ const specSchema: z.ZodType<JobSpec> = z.object({
   cwd: name,
   env: z.record(name, text),
   secretEnv: z.record(name, name),
+  freshSecrets: z.array(name).max(16).exactOptional(),
+  note: z.string().max(65_536).exactOptional(),
   logPath: name,
 });
 
@@ -32,6 +34,8 @@ const stateSchema: z.ZodType<JobState> = z.discriminatedUnion('kind', [
 ]);
 
 export const startSchema = z.object({ alreadyRunning: z.boolean(), state: stateSchema, spec: specSchema });
+/** A spec of another version, or a torn one, counts as none. */
+export const specAnswerSchema = z.object({ spec: specSchema.nullable().catch(null) });
 export const statusSchema = z.object({ states: z.tuple([stateSchema]) });
 export const stopSchema: z.ZodType<StopReport> = z.object({
   wasRunning: z.boolean(),

@@ -3,7 +3,15 @@ import type { z } from 'zod';
 import { ConnectionLostError, GpuEvalError } from '../../core/errors.ts';
 import type { JobSpec, JobState, Jobs, LogPiece, StopReport } from '../../core/job.ts';
 import type { ExecOptions, Session } from '../../core/session.ts';
-import { FollowLines, readAnswer, startSchema, statusSchema, stopSchema, toolMissing } from './answers.ts';
+import {
+  FollowLines,
+  readAnswer,
+  specAnswerSchema,
+  startSchema,
+  statusSchema,
+  stopSchema,
+  toolMissing,
+} from './answers.ts';
 import { DEFAULT_RETRY, type Loss, Patience, type RetryPolicy } from './patience.ts';
 
 export type DetachedJobsOptions = {
@@ -45,9 +53,9 @@ export class DetachedJobs implements Jobs {
     spec: JobSpec,
   ): Promise<{ readonly alreadyRunning: boolean; readonly state: JobState; readonly spec: JobSpec }> {
     const what = `starting ${jobDir}`;
-    const { argv, cwd, env, secretEnv, logPath } = spec;
+    const { argv, cwd, env, secretEnv, freshSecrets, note, logPath } = spec;
     const answer = await this.#ask(startSchema, what, ['start', jobDir, '--request', randomUUID()], {
-      stdin: JSON.stringify({ argv, cwd, env, secretEnv, logPath }),
+      stdin: JSON.stringify({ argv, cwd, env, secretEnv, freshSecrets, note, logPath }),
       timeoutMs: ANSWER_LIMIT_MS,
     });
     if (answer === null) throw toolMissing(what);
@@ -58,6 +66,11 @@ export class DetachedJobs implements Jobs {
   async status(jobDir: string): Promise<JobState> {
     const answer = await this.#ask(statusSchema, `asking for ${jobDir}`, ['status', jobDir], {});
     return answer?.states[0] ?? { kind: 'absent' };
+  }
+
+  async spec(jobDir: string): Promise<JobSpec | null> {
+    const answer = await this.#ask(specAnswerSchema, `asking for ${jobDir}`, ['spec', jobDir], {});
+    return answer?.spec ?? null;
   }
 
   async stop(jobDir: string, options: { readonly graceMs?: number } = {}): Promise<StopReport> {

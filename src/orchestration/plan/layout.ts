@@ -32,8 +32,11 @@ export function boxLayout(home: string): BoxLayout {
   };
 }
 
-export const secretPath = (layout: BoxLayout, name: 'hf-token' | 'server-key' | 'endpoint-key'): string =>
-  `${layout.secrets}/${name}`;
+export const secretPath = (layout: BoxLayout, name: 'hf-token' | 'server-key'): string => `${layout.secrets}/${name}`;
 export const envPython = (layout: BoxLayout, env: 'grader' | 'llamacpp' | 'vllm'): string =>
   `${layout.envs}/${env}/bin/python`;
 export const jobDir = (layout: BoxLayout, name: string): string => `${layout.jobs}/${name}`;
+/** The key of an endpoint that is asked in one run. */
+export const endpointKeyName = (runId: string): string => `endpoint-key-${runId}`;
+export const endpointKeyPath = (layout: BoxLayout, runId: string): string =>
+  `${layout.secrets}/${endpointKeyName(runId)}`;

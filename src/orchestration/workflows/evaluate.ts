@@ -1,17 +1,18 @@
 import type { Config } from '../../config/schema.ts';
 import { GpuEvalError } from '../../core/errors.ts';
+import { canonicalJson } from '../../core/json.ts';
 import { writeManifest } from '../../results/manifest.ts';
 import type { RunManifest } from '../../results/schemas.ts';
 import { chooseEngine } from '../plan/engine.ts';
-import { jobDir, secretPath } from '../plan/layout.ts';
-import { type Box, dryRun, pushSecret, runDirOn, withBox } from './box.ts';
+import { endpointKeyName, endpointKeyPath, jobDir } from '../plan/layout.ts';
+import { type Box, dryRun, pushSecret, removeFile, runDirOn, withBox } from './box.ts';
 import type { Deps } from './deps.ts';
 import { findModel } from './endpoint.ts';
 import { ensureGrader, gradeHere, hasSandbox } from './grade-here.ts';
 import { bringHome, bringLogs, type FetchedSoFar, finishRun, syncWhile } from './home.ts';
 import { chooseRun, type OpenedRun } from './open-run.ts';
 import { RunState } from './run-state.ts';
-import { findServer, serverKeyPath } from './serve.ts';
+import { findServer, serverKeyPath } from './server-record.ts';
 import { askedTasks, type NotRun, type PreparedTask, prepareTasks, samplingOf } from './tasks.ts';
 import type { DryRun, EvalResult, WorkflowContext } from './types.ts';
 import {
@@ -45,12 +46,15 @@ export async function evaluateOn(
   const { prepared, notRun } = await prepareTasks(deps, config, asked, context);
   const manifest = describeAsked(deps, config, box, server, prepared, notRun);
   const run = await chooseRun(deps, config, box, manifest);
+  const secret = config.baseUrl === null ? null : config.openaiApiKey;
+  // An endpoint's key is this run's alone: another run may ask another endpoint with another key.
+  const keyPath = secret === null ? server.keyPath : endpointKeyPath(box.layout, run.runId);
   const request: WorkerRequest = {
     runId: run.runId,
     runDir: runDirOn(box, run),
     writer: WORKER_PART,
     mode: 'evaluate',
-    server,
+    server: { ...server, keyPath },
     model: server.model,
     tasks: prepared,
   };
@@ -62,8 +66,7 @@ export async function evaluateOn(
   const gradesThere = await hasSandbox(config, box, prepared, context);
   await writeManifest(run.dir, run.manifest);
   await new RunState(deps, box.description).remember(run.known);
-  const secret = config.baseUrl === null ? null : config.openaiApiKey;
-  if (secret !== null) await pushSecret(box, 'endpoint-key', secret, context.signal);
+  if (secret !== null) await pushSecret(box, endpointKeyName(run.runId), secret, context.signal);
   context.onEvent({ type: 'note', message: `${run.resumed ? 'going on with' : 'run folder'} ${run.dir}` });
   await startWorker(
     deps,
@@ -85,8 +88,9 @@ export async function followRun(deps: Deps, context: WorkflowContext, box: Box, 
   await syncWhile(deps, context, box, run, so, () =>
     followWorker(box, dir, `${runDirOn(box, run)}/parts/${WORKER_PART}`, context),
   );
-  await bringHome(box, run, so, context.signal);
+  await bringHome(deps, context, box, run, so);
   await bringLogs(box, run, context);
+  await removeFile(box, endpointKeyPath(box.layout, run.runId), context.signal);
   const end = await box.jobs.status(dir);
   const failure = await workerFailure(box, dir, end);
   const result = await finishRun(box.description, run.dir);
@@ -98,29 +102,34 @@ export async function followRun(deps: Deps, context: WorkflowContext, box: Box, 
 async function findAskedServer(config: Config, context: WorkflowContext, box: Box): Promise<AskedServer> {
   if (config.baseUrl !== null) {
     const model = await findModel(config, config.baseUrl, context.signal);
-    const keyPath = config.openaiApiKey === null ? null : secretPath(box.layout, 'endpoint-key');
-    return { engine: 'endpoint', model, baseUrl: config.baseUrl, keyPath, observed: { baseUrl: config.baseUrl } };
+    const { baseUrl } = config;
+    return { engine: 'endpoint', model, baseUrl, keyPath: null, identity: baseUrl, observed: { baseUrl } };
   }
   const found = await findServer(box);
   if (context.dryRun && found?.state.kind !== 'running') return plannedServer(config, box);
   if (found === null || found.state.kind !== 'running') {
     throw new GpuEvalError('server', `no model server runs on ${box.description}`, {
-      why: found === null ? 'none was started there' : `the last one (${found.record.model}) is ${found.state.kind}`,
+      why:
+        found === null
+          ? 'none was started there'
+          : `the last one (${found.record?.model ?? '?'}) is ${found.state.kind}`,
       hint: 'gpu-eval serve, then the same again; or --base-url for one that runs elsewhere',
     });
   }
-  if (found.record.ready === null) {
+  if (found.record === null || found.ready === null) {
     throw new GpuEvalError('server', `the model server on ${box.description} is not ready yet`, {
       hint: 'gpu-eval serve waits for it; then the same again',
     });
   }
-  const { engine, model, baseUrl, settings, settingsHash, argv, ready } = found.record;
+  const { argv, ready } = found;
+  const { engine, model, baseUrl, settings, settingsHash } = found.record;
   return {
     engine,
     model,
     baseUrl,
     keyPath: serverKeyPath(box),
-    observed: { engine, baseUrl, settings, settingsHash, argv, ready },
+    identity: canonicalJson(settings),
+    observed: { engine, baseUrl, settings, settingsHash, argv: [...argv], ready },
   };
 }
 
@@ -133,6 +142,7 @@ function plannedServer(config: Config, box: Box): AskedServer {
     model: servedModelName,
     baseUrl,
     keyPath: serverKeyPath(box),
+    identity: '',
     observed: { engine, baseUrl },
   };
 }
@@ -154,6 +164,7 @@ function describeAsked(
       suite: config.benchmark.length > 0 ? null : config.suite,
       model: server.model,
       engine: server.engine,
+      server: deps.sha256(server.identity),
       concurrency: config.concurrency,
       sandbox: config.sandbox,
       tasks: tasks.map(({ description, limit, controls, defaults, rows }) => ({

@@ -30,7 +30,7 @@ export function fetchResults(deps: Deps, config: Config, context: WorkflowContex
     const so: FetchedSoFar = { receivedBytes: 0, files: 0 };
     const started = deps.elapsedMs();
     context.onEvent({ type: 'phase', scope: 'fetch', phase: 'fetching', detail: run.runId, elapsedMs: 0 });
-    await bringHome(box, run, so, context.signal);
+    await bringHome(deps, context, box, run, so);
     await bringLogs(box, run, context);
     const result = await finishRun(box.description, run.dir);
     const jobState = await box.jobs.status(jobDir(box.layout, evalJob(run.runId)));
@@ -68,7 +68,10 @@ async function findRun(deps: Deps, config: Config, box: Box, context: WorkflowCo
   if (config.run !== null) {
     const dir = isAbsolute(config.run) ? config.run : resolve(deps.cwd, config.run);
     const manifest = await readManifest(dir);
-    if (manifest !== null) return opened(dir, manifest);
+    if (manifest !== null) {
+      await refuseForeign(box, dir, manifest);
+      return opened(dir, manifest);
+    }
     throw new GpuEvalError('usage', `${dir} is no run folder`, {
       why: 'it holds no run.json',
       hint: 'without --run the newest run on the machine is fetched; gpu-eval status lists them',
@@ -79,7 +82,7 @@ async function findRun(deps: Deps, config: Config, box: Box, context: WorkflowCo
     const manifest = await readManifest(newest.dir);
     if (manifest !== null) return opened(newest.dir, manifest);
   }
-  const runId = newest?.runId ?? (await evalJobs(box, context.signal)).at(-1)?.slice(EVAL_PREFIX.length);
+  const runId = newest?.runId ?? (await runsOn(box, context.signal)).at(-1);
   if (runId === undefined) {
     throw new GpuEvalError('job', `there is no run on ${box.description} yet`, { hint: 'gpu-eval eval --suite demo' });
   }
@@ -88,6 +91,37 @@ async function findRun(deps: Deps, config: Config, box: Box, context: WorkflowCo
   await writeManifest(dir, manifest);
   return opened(dir, manifest);
 }
+
+/** Run ids there that can name a folder here, oldest first. The names are the box's. */
+async function runsOn(box: Box, signal: AbortSignal): Promise<readonly string[]> {
+  const ids = (await evalJobs(box, signal)).map((name) => name.slice(EVAL_PREFIX.length));
+  return ids.filter((id) => manifestSchema.shape.runId.safeParse(id).success);
+}
+
+/**
+ * A run may have moved with its box to another address: then the box has a copy of its run.json.
+ * @throws {GpuEvalError} `usage` where the run is another machine's: this one has no results of it, or wrong ones.
+ */
+async function refuseForeign(box: Box, dir: string, { runId, createdAt, asked }: RunManifest): Promise<void> {
+  if (asked.machine === box.description) return;
+  const there = box.machine.kind === 'local' ? null : await manifestOnBox(box, runId).catch(notReadable);
+  if (there?.createdAt === createdAt) return;
+  throw new GpuEvalError(
+    'usage',
+    `the run in ${dir} belongs to ${showText(asked.machine)}, not to ${box.description}`,
+    {
+      why: there === null ? `${box.description} has no run ${runId}` : `its run ${runId} is another one`,
+      hint: 'name that machine with --host, or another run with --run',
+    },
+  );
+}
+
+function notReadable(error: unknown): null {
+  if (error instanceof GpuEvalError && error.code === 'box') return null;
+  throw error;
+}
+
+const showText = (text: string): string => text.replaceAll(/\p{Cc}/gu, '?');
 
 async function manifestOnBox(box: Box, runId: string): Promise<RunManifest> {
   const path = `${box.layout.runs}/${runId}/run.json`;

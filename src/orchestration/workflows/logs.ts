@@ -4,7 +4,7 @@ import type { LogPiece } from '../../core/job.ts';
 import { jobDir } from '../plan/layout.ts';
 import { openBox } from './box.ts';
 import type { Deps } from './deps.ts';
-import { SERVE_JOB } from './serve.ts';
+import { SERVE_JOB } from './server-record.ts';
 import { SETUP_JOB } from './setup.ts';
 import { evalJobs } from './status.ts';
 import type { LogTarget, WorkflowContext } from './types.ts';

@@ -5,8 +5,10 @@ import { jobDir } from '../plan/layout.ts';
 import { type Box, withBox } from './box.ts';
 import type { Deps } from './deps.ts';
 import { evaluateOn } from './evaluate.ts';
-import { SERVE_JOB, serveOn } from './serve.ts';
+import { serveOn } from './serve.ts';
+import { type FoundServer, findServer, SERVE_JOB } from './server-record.ts';
 import { setupBox } from './setup.ts';
+import { evalJobs } from './status.ts';
 import { askedTasks } from './tasks.ts';
 import type { DryRun, EvalResult, WorkflowContext } from './types.ts';
 
@@ -26,11 +28,24 @@ export function runAll(
     await setupBox(deps, config, context, box, { engine });
     if (config.baseUrl !== null) return await evaluateOn(deps, config, context, box);
     const served = await serveOn(deps, config, { ...context, replace: false }, box);
+    const ours = 'alreadyRunning' in served && !served.alreadyRunning ? await findServer(box) : null;
     const result = await evaluateOn(deps, config, context, box);
-    const startedHere = 'alreadyRunning' in served && !served.alreadyRunning;
-    if (startedHere && !context.keep) await box.jobs.stop(jobDir(box.layout, SERVE_JOB));
+    if (ours !== null && !context.keep) await stopOurs(box, ours, context);
     return result;
   });
+}
+
+/** Ends the server that this call has started, unless it was replaced meanwhile or another evaluation asks it. */
+async function stopOurs(box: Box, ours: FoundServer, context: WorkflowContext): Promise<void> {
+  const now = await findServer(box);
+  const isOurs = now !== null && JSON.stringify(now.state) === JSON.stringify(ours.state);
+  if (!isOurs) return;
+  for (const name of await evalJobs(box, context.signal)) {
+    if ((await box.jobs.status(jobDir(box.layout, name))).kind !== 'running') continue;
+    context.onEvent({ type: 'note', message: `the server is left running: ${name} asks it` });
+    return;
+  }
+  await box.jobs.stop(jobDir(box.layout, SERVE_JOB));
 }
 
 /** Everything that would be written and run, one after the other; the evaluation is told without a server running. */

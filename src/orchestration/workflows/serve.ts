@@ -1,9 +1,6 @@
-import { z } from 'zod';
 import type { Config } from '../../config/schema.ts';
 import { GpuEvalError } from '../../core/errors.ts';
-import type { JobState } from '../../core/job.ts';
 import { chooseEngine, findVllm } from '../plan/engine.ts';
-import { jobDir, secretPath } from '../plan/layout.ts';
 import { planServe } from '../plan/serve.ts';
 import type { ServePlan } from '../plan/types.ts';
 import { diagnose } from '../servers/engine.ts';
@@ -17,50 +14,22 @@ import {
   pushPlanned,
   pushSecret,
   pushTool,
-  readText,
   removeFile,
   run,
   withBox,
 } from './box.ts';
 import type { Deps } from './deps.ts';
+import {
+  type FoundServer,
+  findServer,
+  type ServerRecord,
+  serveDir,
+  serveLog,
+  serverKeyPath,
+  writeReady,
+} from './server-record.ts';
 import { hfTokenPath, isPrepared } from './setup.ts';
 import type { DryRun, ServeResult, WorkflowContext } from './types.ts';
-
-export const SERVE_JOB = 'serve';
-export const serveLog = (box: Box): string => `${jobDir(box.layout, SERVE_JOB)}/log`;
-const recordPath = (box: Box): string => `${jobDir(box.layout, SERVE_JOB)}/serve.json`;
-export const serverKeyPath = (box: Box): string => secretPath(box.layout, 'server-key');
-
-const recordSchema = z.object({
-  engine: z.enum(['vllm', 'llamacpp']),
-  model: z.string().max(1000),
-  port: z.number().int().min(1).max(65_535),
-  baseUrl: z.string().max(1000),
-  settingsHash: z.string().max(100),
-  settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
-  argv: z.array(z.string()).max(1000),
-  logOffset: z.number().int().nonnegative(),
-  ready: z
-    .object({ readyAfterMs: z.number(), healthToProbeMs: z.number(), probeText: z.string(), at: z.string() })
-    .nullable(),
-});
-/** What is kept on the box of the server that was started there. */
-export type ServerRecord = z.infer<typeof recordSchema>;
-
-/** The server that was last started there and the state of its job; null where none was. */
-export async function findServer(
-  box: Box,
-): Promise<{ readonly record: ServerRecord; readonly state: JobState } | null> {
-  const text = await readText(box, recordPath(box));
-  if (text === null) return null;
-  let parsed: ServerRecord;
-  try {
-    parsed = recordSchema.parse(JSON.parse(text));
-  } catch {
-    return null; // written by another version, or torn: the job's own state still says what runs
-  }
-  return { record: parsed, state: await box.jobs.status(jobDir(box.layout, SERVE_JOB)) };
-}
 
 /**
  * Starts the model server as a job on the box and waits until it is ready, by evidence. A running server with the same
@@ -88,19 +57,18 @@ export async function serveOn(
 ): Promise<ServeResult | DryRun> {
   const choice = chooseEngine(config, box.facts);
   const templates = await deps.loadTemplates(config.templates);
-  const found = await findServer(box);
-  const isRunning = found?.state.kind === 'running';
   const planFor = (port: number): ServePlan =>
     planServe({ config, facts: box.facts, layout: box.layout, templates, port, ...choice, hash: deps.sha256 });
-  const sameAsRunning = isRunning ? planFor(config.serverPort ?? found.record.port) : null;
-  if (isRunning && sameAsRunning?.settingsHash === found.record.settingsHash && !context.replace) {
-    return await awaitReady(deps, context, box, found.record, true);
+  const found = await findServer(box);
+  if (found?.state.kind === 'running') {
+    const same = isSame(found, (port) => planFor(config.serverPort ?? port));
+    if (same !== null && !context.replace) return await awaitReady(deps, context, box, same, true);
   }
   const plan = planFor(config.serverPort ?? (await freePort(box, context.signal)));
   if (context.dryRun) return dryRun(deps, box, plan.files, [plan.argv.join(' ')]);
-  if (isRunning) {
+  if (found?.state.kind === 'running') {
     if (!context.replace) throw otherServer(found.record, plan);
-    await box.jobs.stop(jobDir(box.layout, SERVE_JOB));
+    await box.jobs.stop(serveDir(box));
   }
   const needsEnv = plan.engine === 'llamacpp' || findVllm(config, box.facts, box.layout).isOurs;
   if (needsEnv && !(await isPrepared(box, plan.engine))) {
@@ -110,9 +78,7 @@ export async function serveOn(
   }
   await pushTool(deps, box, context.signal);
   await pushPlanned(box, plan.files, context.signal);
-  await pushSecret(box, 'server-key', deps.randomKey(), context.signal);
-  if (config.hfToken !== null && plan.engine === 'vllm')
-    await pushSecret(box, 'hf-token', config.hfToken, context.signal);
+  await lendHubToken(config, context, box, plan);
   const record: ServerRecord = {
     engine: plan.engine,
     model: plan.model,
@@ -120,14 +86,44 @@ export async function serveOn(
     baseUrl: plan.baseUrl,
     settingsHash: plan.settingsHash,
     settings: plan.settings,
-    argv: [...plan.argv],
     logOffset: await fileSize(box, serveLog(box)),
-    ready: null,
   };
-  await writeRecord(box, record, context.signal);
-  const dir = jobDir(box.layout, SERVE_JOB);
-  await box.jobs.start(dir, { argv: plan.argv, cwd: box.layout.home, env: {}, secretEnv: {}, logPath: serveLog(box) });
+  const { alreadyRunning, spec } = await box.jobs.start(serveDir(box), {
+    argv: plan.argv,
+    cwd: box.layout.home,
+    env: {},
+    secretEnv: {},
+    freshSecrets: [serverKeyPath(box)],
+    note: JSON.stringify(record),
+    logPath: serveLog(box),
+  });
+  if (alreadyRunning && spec.note !== JSON.stringify(record)) {
+    // Another terminal was faster: its server is the one that runs, with its own port and key.
+    const winner = await findServer(box);
+    const same = winner === null ? null : isSame(winner, (port) => planFor(config.serverPort ?? port));
+    if (same === null) throw otherServer(winner?.record ?? null, plan);
+    return await awaitReady(deps, context, box, same, true);
+  }
   return await awaitReady(deps, context, box, record, false);
+}
+
+/** The record of a server that is what is asked for; null for another. */
+function isSame(found: FoundServer, planFor: (port: number) => ServePlan): ServerRecord | null {
+  if (found.record === null) return null;
+  return planFor(found.record.port).settingsHash === found.record.settingsHash ? found.record : null;
+}
+
+/** The hub's token is on the box while the weights are fetched, and no longer. */
+async function lendHubToken(config: Config, context: WorkflowContext, box: Box, plan: ServePlan): Promise<void> {
+  if (config.hfToken === null || plan.engine !== 'vllm') {
+    await removeFile(box, hfTokenPath(box), context.signal); // one that an earlier start left there
+    return;
+  }
+  if (box.machine.kind === 'ssh') {
+    const message = `the Hugging Face token is lent to ${box.description} until the model is loaded (a 0600 file; a read-only token will do)`;
+    context.onEvent({ type: 'note', message });
+  }
+  await pushSecret(box, 'hf-token', config.hfToken, context.signal);
 }
 
 async function awaitReady(
@@ -141,7 +137,7 @@ async function awaitReady(
   const request = {
     python: box.facts.python.path,
     script: `${box.layout.tool}/watch_server.py`,
-    jobDir: jobDir(box.layout, SERVE_JOB),
+    jobDir: serveDir(box),
     url: `http://127.0.0.1:${record.port}`,
     model: record.model,
     keyPath: serverKeyPath(box),
@@ -163,12 +159,16 @@ async function awaitReady(
       },
     );
   }
-  const { healthToProbeMs, probeText } = readiness;
-  const readyAfterMs = record.ready?.readyAfterMs ?? elapsedMs;
-  if (record.ready === null) {
-    const ready = { readyAfterMs, healthToProbeMs, probeText, at: deps.now().toISOString() };
-    await writeRecord(box, { ...record, ready }, context.signal);
-  }
+  const before = await findServer(box);
+  const startedAt = before !== null && 'startedAt' in before.state ? before.state.startedAt : '';
+  const ready = before?.ready ?? {
+    startedAt,
+    readyAfterMs: elapsedMs,
+    healthToProbeMs: readiness.healthToProbeMs,
+    probeText: readiness.probeText,
+    at: deps.now().toISOString(),
+  };
+  if (before?.ready == null) await writeReady(box, ready, context.signal);
   context.onEvent({ type: 'phase', scope: 'serve', phase: 'ready', detail: record.baseUrl, elapsedMs });
   return {
     machine: box.description,
@@ -177,20 +177,15 @@ async function awaitReady(
     baseUrl: record.baseUrl,
     port: record.port,
     alreadyRunning,
-    readyAfterMs,
-    probeText,
+    readyAfterMs: ready.readyAfterMs,
+    probeText: readiness.probeText,
     log: serveLog(box),
   };
 }
 
-async function writeRecord(box: Box, record: ServerRecord, signal: AbortSignal): Promise<void> {
-  const text = `${JSON.stringify(record, null, 2)}\n`;
-  await pushPlanned(box, [{ path: recordPath(box), text, mode: 0o600 }], signal);
-}
-
 /** The error that a server's death is told as: how it ended, why as far as its log says, and what to do. */
 async function deathOf(box: Box, record: ServerRecord, elapsedMs: number): Promise<GpuEvalError> {
-  const state = await box.jobs.status(jobDir(box.layout, SERVE_JOB));
+  const state = await box.jobs.status(serveDir(box));
   const log = await logTail(box, serveLog(box), record.logOffset);
   const how =
     state.kind === 'exited'
@@ -207,7 +202,12 @@ async function deathOf(box: Box, record: ServerRecord, elapsedMs: number): Promi
   });
 }
 
-function otherServer(record: ServerRecord, plan: ServePlan): GpuEvalError {
+function otherServer(record: ServerRecord | null, plan: ServePlan): GpuEvalError {
+  if (record === null) {
+    return new GpuEvalError('usage', 'a server runs there that this gpu-eval did not start', {
+      hint: 'gpu-eval logs serve shows its log; gpu-eval serve --replace ends it and starts the one asked for',
+    });
+  }
   const keys = new Set([...Object.keys(record.settings), ...Object.keys(plan.settings)]);
   const differences = [...keys]
     .filter((key) => record.settings[key] !== plan.settings[key])

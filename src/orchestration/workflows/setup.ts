@@ -47,22 +47,31 @@ export async function setupBox(
   if (context.dryRun) return dryRun(deps, box, plan.files, [plan.argv.join(' ')]);
   await pushTool(deps, box, context.signal);
   const dir = jobDir(box.layout, SETUP_JOB);
-  const running = (await box.jobs.status(dir)).kind === 'running';
-  if (running) context.onEvent({ type: 'note', message: 'a setup is running there already; following it' });
-  else await pushPlanned(box, plan.files, context.signal);
-  const fromOffset = running ? 0 : await fileSize(box, setupLog(box));
-  const progressOffset = running ? 0 : await fileSize(box, plan.progressPath);
-  await box.jobs.start(dir, {
-    argv: plan.argv,
-    cwd: box.layout.home,
-    env: {},
-    secretEnv: {},
-    logPath: setupLog(box),
-  });
-  const states = await followSteps(box, plan, progressOffset, context);
+  const states = new Map<string, StepState>();
+  const spec = { argv: plan.argv, cwd: box.layout.home, env: {}, secretEnv: {}, logPath: setupLog(box) };
+  let fromOffset = 0;
+  let progressOffset = 0;
+  // A setup that runs already (ours from before a kill, or another terminal's) may be for something else: it is followed
+  // to its end, and then everything is checked for this one.
+  while (true) {
+    const isRunning = (await box.jobs.status(dir)).kind === 'running';
+    fromOffset = await fileSize(box, setupLog(box));
+    progressOffset = await fileSize(box, plan.progressPath);
+    if (!isRunning) {
+      await pushPlanned(box, plan.files, context.signal);
+      if (!(await box.jobs.start(dir, spec)).alreadyRunning) break;
+    }
+    context.onEvent({ type: 'note', message: 'a setup is running there already; following it' });
+    await followSteps(box, plan, progressOffset, states, context);
+  }
+  await followSteps(box, plan, progressOffset, states, context);
   const end = await box.jobs.status(dir);
   if (end.kind !== 'exited' || end.exitCode !== 0) throw await setupFailure(box, plan, states, end, fromOffset);
-  const steps = plan.steps.map((step) => ({ ...step, state: states.get(step.name) ?? ('unchanged' as const) }));
+  const steps = plan.steps.map((step) => {
+    const state = states.get(step.name);
+    if (state !== undefined) return { ...step, state };
+    throw new GpuEvalError('bug', `setup ended well, and told nothing of its step ${step.name}`);
+  });
   return {
     machine: box.description,
     changed: steps.some((step) => step.state !== 'unchanged'),
@@ -78,13 +87,14 @@ const progressSchema = z.object({
 
 type StepState = 'unchanged' | 'applied' | 'failed';
 
+/** Notes how each step ended; one that was applied while we watched stays so, though it is found unchanged afterwards. */
 async function followSteps(
   box: Box,
   plan: SetupPlan,
   fromOffset: number,
+  states: Map<string, StepState>,
   context: WorkflowContext,
-): Promise<Map<string, StepState>> {
-  const states = new Map<string, StepState>();
+): Promise<void> {
   const decoder = new TextDecoder();
   let rest = '';
   const dir = jobDir(box.layout, SETUP_JOB);
@@ -97,10 +107,10 @@ async function followSteps(
       const { step, state } = read.data;
       const title = plan.steps.find((planned) => planned.name === step)?.title ?? step;
       context.onEvent({ type: 'step', name: step, title, state });
-      if (state !== 'applying') states.set(step, state);
+      if (state === 'applying' || (state === 'unchanged' && states.get(step) === 'applied')) continue;
+      states.set(step, state);
     }
   }
-  return states;
 }
 
 function parseJson(line: string): unknown {

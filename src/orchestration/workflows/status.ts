@@ -1,11 +1,11 @@
 import type { Config } from '../../config/schema.ts';
 import type { StopReport } from '../../core/job.ts';
 import { jobDir } from '../plan/layout.ts';
-import { type Box, dryRun, withBox } from './box.ts';
+import { type Box, dryRun, removeFile, withBox } from './box.ts';
 import type { Deps } from './deps.ts';
 import { RunState } from './run-state.ts';
-import { findServer, SERVE_JOB, serverKeyPath } from './serve.ts';
-import { SETUP_JOB } from './setup.ts';
+import { findServer, SERVE_JOB, serverKeyPath } from './server-record.ts';
+import { hfTokenPath, SETUP_JOB } from './setup.ts';
 import type { DryRun, LogTarget, StatusResult, StopResult, WorkflowContext } from './types.ts';
 
 export const EVAL_PREFIX = 'eval-';
@@ -27,11 +27,12 @@ export function status(deps: Deps, config: Config, context: WorkflowContext): Pr
         ? null
         : {
             job: found.state,
-            engine: found.record.engine,
-            model: found.record.model,
-            baseUrl: found.record.baseUrl,
-            healthy: found.state.kind === 'running' && (await isHealthy(box, found.record.port)),
-            settings: found.record.settings,
+            engine: found.record?.engine ?? 'unknown',
+            model: found.record?.model ?? 'unknown',
+            baseUrl: found.record?.baseUrl ?? 'unknown',
+            healthy:
+              found.state.kind === 'running' && found.record !== null && (await isHealthy(box, found.record.port)),
+            settings: found.record?.settings ?? {},
           };
     const setup = await box.jobs.status(jobDir(box.layout, SETUP_JOB));
     return { machine: box.description, reachable: true, setup, server, runs };
@@ -44,7 +45,7 @@ export async function evalJobs(box: Box, signal: AbortSignal): Promise<readonly 
   const find = ['find', jobs, '-mindepth', '1', '-maxdepth', '1', '-type', 'd', '-name', `${EVAL_PREFIX}*`] as const;
   const done = await box.over((session) => session.exec({ argv: [...find] }, { signal }));
   const names = done.stdout.split('\n').map((path) => path.slice(jobs.length + 1));
-  return names.filter((name) => /^eval-[A-Za-z0-9._-]{1,150}$/.test(name)).sort();
+  return names.filter((name) => /^eval-[A-Za-z0-9][A-Za-z0-9._-]{0,149}$/.test(name)).sort();
 }
 
 const HEALTH = `import sys, urllib.request
@@ -86,6 +87,9 @@ export function stop(
       );
     const stopped: ({ readonly job: string } & StopReport)[] = [];
     for (const name of present) stopped.push({ job: name, ...(await box.jobs.stop(jobDir(box.layout, name))) });
+    if (targets.includes('serve')) {
+      for (const path of [hfTokenPath(box), serverKeyPath(box)]) await removeFile(box, path, context.signal);
+    }
     return { machine: box.description, stopped };
   });
 }

@@ -22,6 +22,8 @@ export type AskedServer = {
   readonly baseUrl: string;
   /** 0600 file on the worker's machine; null for an endpoint that wants no key. */
   readonly keyPath: string | null;
+  /** What makes answers of this server answers of the same weights, served alike: its settings, or an endpoint's URL. */
+  readonly identity: string;
   /** Kept in run.json: settings, command, first answer. */
   readonly observed: RunManifest['observed'];
 };
