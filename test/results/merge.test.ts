@@ -1,4 +1,4 @@
-import { appendFile, readFile } from 'node:fs/promises';
+import { appendFile, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Generation, GradeRecord } from '../../src/core/evaluation.ts';
@@ -83,6 +83,47 @@ describe('the merge', () => {
     });
     await mergeParts(dir);
     expect(parse(await read(dir, 'grades.jsonl')).map(({ grade }) => grade)).toEqual([graded(0.5), failed]);
+  });
+
+  it('never puts a grade to the text of another part', async () => {
+    const graded = (score: number) => ({ kind: 'graded', score, answer: null, reason: '' }) as const;
+    const failed = { kind: 'ungraded', reason: 'sandbox_failed', detail: '' } as const;
+    const texts = (text: string) => [0, 1, 2].map((index) => aGeneration({ text, index }));
+    const dir = await folderOf({
+      'kept-1-worker': {
+        generations: texts('old'),
+        grades: [aGrade({ grade: graded(0) }), aGrade({ index: 1, grade: failed })],
+      },
+      laptop: { grades: [aGrade({ index: 2, grade: graded(0.5) })] },
+      worker: { generations: texts('new'), grades: [0, 1, 2].map((index) => aGrade({ index, grade: graded(1) })) },
+    });
+    const report = await mergeParts(dir);
+    expect(parse(await read(dir, 'generations.jsonl')).map(({ text }) => text)).toEqual(['old', 'new', 'old']);
+    const grades = parse(await read(dir, 'grades.jsonl')).map(({ grade }) => grade);
+    expect(grades).toEqual([graded(0), graded(1), graded(0.5)]);
+    expect(report).toMatchObject({ generations: { lines: 3, duplicates: 3 }, grades: { lines: 3, duplicates: 3 } });
+  });
+
+  it('copies nothing of a file that is replaced or cut meanwhile', async () => {
+    const many = Array.from({ length: 2_000 }, (_, index) => aGeneration({ index, text: 'x'.repeat(1_000) }));
+    const dir = await folderOf({ a: { generations: [aGeneration()] }, box: { generations: many } });
+    const path = join(dir, 'parts/box/generations.jsonl');
+    const whole = await readFile(path);
+    for (const harm of [
+      () => truncate(path, 100),
+      () => writeFile(`${path}.new`, 'x').then(() => rename(`${path}.new`, path)),
+    ]) {
+      await writeFile(path, whole);
+      const merging = mergeParts(dir).then(
+        () => 'merged',
+        (error: unknown) => error,
+      );
+      await harm();
+      const end = await merging;
+      // Which of them came first is up to the machine; memory of this process is never in it.
+      if (end === 'merged') await parse(await read(dir, 'generations.jsonl'));
+      else expect(end).toMatchObject({ code: 'transfer' });
+    }
   });
 
   it('counts and names damaged lines, and goes on', async () => {
