@@ -1,20 +1,20 @@
-"""One program against one test: a fresh guest, a referee, and us between them carrying messages we do not believe."""
+"""One program against one test: a fresh guest for each, and us between them carrying messages we do not believe."""
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import socket
 import time
 from typing import Any
 
-from . import referee
-from .channel import Channel, ChannelClosed, ChannelTimeout, FrameTooLarge
+from .channel import ChannelClosed, ChannelTimeout
 from .inside import tagged
 from .sandbox import Guest, GuestEnded, GuestMisbehaved, GuestTimedOut, Limits, Sandbox
 
 Verdict = dict[str, Any]
+
+_REFEREE_MEMORY_BYTES = 2 * 1024 * 1024 * 1024
+#: What a test may decide.
+_DECISIONS = frozenset({"passed", "failed", "runtime_error", "out_of_memory", "grader_failed"})
 
 
 def _verdict(name: str, reason: str) -> Verdict:
@@ -72,7 +72,7 @@ def _load(guest: Guest, task: dict[str, Any], deadline: float) -> Verdict | None
     if stage == "loaded":
         return None
     error = reply.get("error") if isinstance(reply, dict) else None
-    told = referee.describe_error(error)
+    told = tagged.describe_error(error)
     if stage == "compile":
         return _verdict("did_not_compile", told)
     if isinstance(error, dict) and error.get("type") == "MemoryError":
@@ -80,59 +80,63 @@ def _load(guest: Guest, task: dict[str, Any], deadline: float) -> Verdict | None
     return _verdict("runtime_error", told)
 
 
-class _Referee:
-    """The forked child that runs the test, and our socket to it."""
-
-    def __init__(self, task: dict[str, Any], wall_s: float) -> None:
-        ours, theirs = socket.socketpair()
-        self.pid = os.fork()
-        if self.pid == 0:
-            ours.close()
-            channel = Channel(theirs.fileno(), theirs.fileno())
-            referee.child_main(task["prompt"], task["test"], task["entry_point"], channel, wall_s)
-        theirs.close()
-        self._socket = ours
-        self.channel = Channel(ours.fileno(), ours.fileno())
-
-    def close(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-        self._socket.close()
+def _referee_limits(wall_s: float) -> Limits:
+    return Limits(wall_s=wall_s, memory_bytes=_REFEREE_MEMORY_BYTES)
 
 
-def _carry(guest: Guest, judge: _Referee, deadline: float) -> Verdict:
-    """Carries calls in and answers out until the referee has decided."""
+def _decided(body: bytes) -> Verdict:
+    """The referee's verdict. The test that decides it is foreign text: it may lie, but only in these words."""
+    try:
+        said = tagged.loads(body)
+    except tagged.Unsupported:
+        said = None
+    name, reason = (said.get("verdict"), said.get("reason")) if isinstance(said, dict) else (None, None)
+    if type(name) is not str or name not in _DECISIONS or type(reason) is not str:
+        return _verdict("grader_failed", "the test said what is no verdict")
+    return _verdict(name, reason)
+
+
+def _carry(guest: Guest, referee: Guest, task: dict[str, Any], deadline: float) -> Verdict:
+    """Hands the test to the referee, carries calls in and answers out until it has decided."""
+    answer = tagged.dumps({name: task[name] for name in ("prompt", "test", "entry_point")})
     while True:
-        frame = judge.channel.receive(deadline)
+        try:
+            referee.send(answer, deadline)
+            frame = referee.receive(deadline)
+        except GuestEnded:
+            # Mostly by what the program returned: it made the test come to its limits (time, memory).
+            return _verdict("failed", "the check could not go on with what the program returned")
         if frame[:1] == b"V":
-            decided = json.loads(frame[1:])
-            return _verdict(decided["verdict"], decided["reason"])
+            return _decided(frame[1:])
+        if frame[:1] != b"C":
+            return _verdict("grader_failed", "the test said what is no call")
         guest.send(frame[1:], deadline)
-        judge.channel.send(guest.receive(deadline), deadline)
+        answer = guest.receive(deadline)
 
 
-def grade_code(sandbox: Sandbox, task: dict[str, Any]) -> Verdict:
-    """The verdict on `task` (program, prompt, test, entry_point, time_limit_s). Raises SandboxFailed."""
+def grade_code(sandbox: Sandbox, referees: Sandbox, task: dict[str, Any]) -> Verdict:
+    """The verdict on `task` (program, prompt, test, entry_point, time_limit_s). Raises SandboxFailed.
+
+    The program runs in a guest of `sandbox`, its test in one of `referees`: the same kind, and two, since a sandbox may
+    be good for one guest at a time.
+    """
     wall_s = float(task["time_limit_s"]) * sandbox.time_scale
-    guest = start_guest(sandbox, "run_program.py", Limits(wall_s=wall_s))
-    judge: _Referee | None = None
+    referee = start_guest(referees, "run_test.py", _referee_limits(wall_s))
+    try:
+        guest = start_guest(sandbox, "run_program.py", Limits(wall_s=wall_s))
+    except BaseException:
+        referee.close()
+        raise
     deadline = time.monotonic() + wall_s
     try:
         early = _load(guest, task, deadline)
-        if early is not None:
-            return early
-        judge = _Referee(task, wall_s)
-        return _carry(guest, judge, deadline)
-    except (GuestTimedOut, ChannelTimeout):
+        return early if early is not None else _carry(guest, referee, task, deadline)
+    except GuestTimedOut:
         return _verdict("timed_out", f"no end within {wall_s:g} s")
-    except (GuestMisbehaved, FrameTooLarge):
+    except GuestMisbehaved:
         return _verdict("failed", "the result is too large")
     except GuestEnded as error:
         return _ended(error)
-    except ChannelClosed:
-        # Only what the program returned could make the referee end by its limits (time, memory).
-        return _verdict("failed", "the check could not go on with what the program returned")
     finally:
         guest.close()
-        if judge is not None:
-            judge.close()
+        referee.close()

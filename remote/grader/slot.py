@@ -20,10 +20,17 @@ class Slot:
 
     def __init__(self, kind: Kind, cache: str) -> None:
         self._sandbox: Sandbox = open_sandbox(kind, cache)
+        self._referees: Sandbox | None = None
+        self._kind: Kind = kind
+        self._cache = cache
         self._math = MathGrader(self._sandbox)
 
     def _try(self, task: dict[str, Any]) -> dict[str, Any]:
-        return grade_code(self._sandbox, task) if task["kind"] == "code" else self._math.grade(task)
+        if task["kind"] != "code":
+            return self._math.grade(task)
+        if self._referees is None:  # only where programs come: a WASI host is a process of some size
+            self._referees = open_sandbox(self._kind, self._cache)
+        return grade_code(self._sandbox, self._referees, task)
 
     def grade(self, task: dict[str, Any]) -> dict[str, Any]:
         """The verdict; a sandbox that fails gets a second chance, and then it is `sandbox_failed`."""
@@ -45,6 +52,8 @@ class Slot:
         """Ends what is kept open."""
         self._math.close()
         self._sandbox.close()
+        if self._referees is not None:
+            self._referees.close()
 
 
 def main(kind: Kind, cache: str, source: TextIO, sink: TextIO) -> None:

@@ -47,6 +47,39 @@ function codeTask(
     timeLimitS: limitS,
   };
 }
+/** A data set's own test is foreign text too: this one holds only where it can reach nothing of the machine. */
+const NOSY_TEST = `
+def check(candidate):
+    import os
+    reached = [name for name in os.environ if 'CANARY' in name]
+    for path in ('/etc/passwd', '/proc/self/environ', '/proc/1/cmdline', HOME + '/.ssh', PROJECT):
+        try:
+            os.listdir(path) if os.path.isdir(path) else open(path).read()
+            reached.append(path)
+        except OSError:
+            pass
+    for folder in ('/tmp', '/var/tmp', '/dev/shm', '/', '/usr', '.', HOME, '/inside'):
+        try:
+            open(folder + '/hostile-write', 'w').close()
+            reached.append(folder)
+        except OSError:
+            pass
+    try:
+        import socket
+        socket.create_connection(('127.0.0.1', 22), 1)
+        reached.append('network')
+    except ConnectionRefusedError:
+        reached.append('network')
+    except (ImportError, OSError, AttributeError):
+        pass
+    try:
+        os.fork() or os._exit(0)
+        os.kill(os.getppid(), 0)
+    except (OSError, AttributeError):
+        pass
+    assert reached == [], reached
+    assert candidate(1) == 2
+`;
 const HOSTILE_ROW = { prompt: HOSTILE_PROMPT, test: HOSTILE_TEST, entry_point: 'f' };
 
 /** A copy of a solution that answers something else: never what its tests expect. */
@@ -60,7 +93,7 @@ def ${row.entry_point}(*args, **kwargs):
     return value + 1 if type(value) in (int, float) else None
 `;
 
-const GUEST = /bwrap|run_program|math_answers|grader (serve|slot|wasi-host)/;
+const GUEST = /bwrap|run_program|run_test|math_answers|grader (serve|slot|wasi-host)/;
 const ours = (): ProcessLine[] => descendants().filter((one) => GUEST.test(one.line));
 const daemons = (): string[] =>
   processes()
@@ -115,6 +148,34 @@ describe.each(['bubblewrap', 'wasi'] as const)('sandbox %s', (kind) => {
       }
       expect(tookS).toBeLessThan(LIMIT_S * 4 + 15);
       expect(strayFiles()).toEqual([]);
+    });
+
+    it("contains a data set's own test as it contains a program", async () => {
+      const row = {
+        prompt: '',
+        test: `HOME, PROJECT = ${JSON.stringify([homedir(), GRADER_DIR])}\n${NOSY_TEST}`,
+        entry_point: 'f',
+      };
+      const adder = 'def f(x):\n    return x + 1\n';
+      expect(await grader.grade(codeTask(adder, row, LIMIT_S))).toMatchObject({ outcome: 'correct' });
+      const inPrompt = {
+        ...row,
+        prompt: `${row.test}\ncheck(lambda x: 2)\n`,
+        test: 'def check(candidate):\n    pass\n',
+      };
+      expect(await grader.grade(codeTask(adder, inPrompt, LIMIT_S))).toMatchObject({ outcome: 'correct' });
+      expect(strayFiles()).toEqual([]);
+      const reasons: string[] = [];
+      for (const line of ['while True: pass', 'import os; os._exit(0)', 'block = bytearray(1 << 33)']) {
+        const test = `def check(candidate):\n    ${line}\n`;
+        const { grade } = await grader.grade(codeTask(adder, { ...row, test }, LIMIT_S));
+        reasons.push(grade.kind === 'graded' ? grade.reason : grade.kind);
+      }
+      expect(reasons).toEqual([
+        expect.stringMatching(/^timed out/),
+        expect.stringMatching(/^failed/),
+        expect.stringMatching(/^failed/),
+      ]);
     });
 
     it('goes on after them', async () => {

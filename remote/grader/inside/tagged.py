@@ -147,3 +147,12 @@ def loads(frame: bytes) -> Any:
         return json.loads(frame, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Unsupported(f"no JSON: {type(error).__name__}") from None
+
+
+def describe_error(error: Any) -> str:
+    """`TypeError at line 3: message` from what a guest said of an error; everything in it is foreign."""
+    if not isinstance(error, dict):
+        return "an error"
+    line = error.get("line")
+    where = f" at line {line}" if type(line) is int else ""
+    return f"{str(error.get('type'))[:100]}{where}: {str(error.get('message'))[:300]}"

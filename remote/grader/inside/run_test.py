@@ -1,27 +1,22 @@
-"""The benchmark's own test, run in a trusted process of its own, far from the program that it tests.
+"""The benchmark's own test, run in a guest of its own, far from the program that it tests.
 
-`candidate` is a stub: it sends its arguments away and gets back plain values of exact types, so that nothing the
-program returns can compare equal to what it is not. One socket leads to its slot, which kills it at the time limit.
+The test is foreign text too: it comes from a data set. It runs in the same kind of sandbox as the program, and not in
+the same guest. `candidate` is a stub: its arguments go out through the door, to the slot, which carries them to the
+program's guest and brings back plain values of exact types, so that nothing the program returns can compare equal to
+what it is not. The slot ends us at the time limit.
 """
 
 from __future__ import annotations
 
 import builtins
-import os
-import resource
-import signal
 import sys
-import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from .channel import Channel, ChannelClosed, ChannelTimeout
-from .inside import tagged
-from .lifetime import die_with_parent
+import door
+import tagged
 
-MEMORY_BYTES = 2 * 1024 * 1024 * 1024
 _TEST_NAME = "<test>"
-_FOREVER_S = 3600.0
 
 
 class _Stopped(BaseException):
@@ -33,20 +28,11 @@ class _Stopped(BaseException):
         self.reason = reason
 
 
-def describe_error(error: Any) -> str:
-    """`TypeError at line 3: message` from what a guest said of an error; everything in it is foreign."""
-    if not isinstance(error, dict):
-        return "an error"
-    line = error.get("line")
-    where = f" at line {line}" if type(line) is int else ""
-    return f"{str(error.get('type'))[:100]}{where}: {str(error.get('message'))[:300]}"
-
-
 def _raise_as_program_did(error: Any) -> NoReturn:
     """Raises the built-in exception that the program raised, since a test may expect it; others end the test."""
     name = error.get("type") if isinstance(error, dict) else None
     kind = getattr(builtins, name, None) if isinstance(name, str) else None
-    reason = describe_error(error)
+    reason = tagged.describe_error(error)
     if name == "MemoryError":
         raise _Stopped("out_of_memory", reason)
     if isinstance(kind, type) and issubclass(kind, Exception):
@@ -59,20 +45,20 @@ def _raise_as_program_did(error: Any) -> NoReturn:
     raise _Stopped("runtime_error", reason)
 
 
-def _stub(channel: Channel) -> Callable[..., Any]:
+def _stub(way_out: door.Door) -> Callable[..., Any]:
     count = 0
 
     def candidate(*args: Any, **kwargs: Any) -> Any:
         nonlocal count
         count += 1
-        deadline = time.monotonic() + _FOREVER_S  # the slot keeps the real one
         try:
-            request = {"call": count, "args": tagged.encode(args), "kwargs": tagged.encode(kwargs)}
-            channel.send(b"C" + tagged.dumps(request), deadline)
+            frame = tagged.dumps({"call": count, "args": tagged.encode(args), "kwargs": tagged.encode(kwargs)})
         except tagged.Unsupported as error:
             raise _Stopped("grader_failed", f"the test calls with what cannot be sent: {error}") from None
+        if len(frame) >= door.MAX_FRAME:
+            raise _Stopped("grader_failed", "the test calls with what is too large to be sent")
         try:
-            reply = tagged.loads(channel.receive(deadline))
+            reply = tagged.loads(way_out.exchange(b"C" + frame))
             if not isinstance(reply, dict) or reply.get("call") != count or type(reply["call"]) is not int:
                 raise tagged.Unsupported("an answer to another question")
             if "unsupported" in reply:
@@ -97,12 +83,12 @@ def _failed_line(error: BaseException, test: str) -> str:
     return lines[line - 1].strip()[:300] if line is not None and 0 < line <= len(lines) else ""
 
 
-def run_test(prompt: str, test: str, entry_point: str, channel: Channel) -> tuple[str, str]:
+def run_test(prompt: str, test: str, entry_point: str, way_out: door.Door) -> tuple[str, str]:
     """Runs HumanEval's `check(candidate)`; the prompt's helpers are there, its entry point is the stub.
 
     Returns the verdict and the reason.
     """
-    candidate = _stub(channel)
+    candidate = _stub(way_out)
     names: dict[str, Any] = {"__name__": "test"}
     try:
         exec(compile(prompt, "<prompt>", "exec", dont_inherit=True), names)
@@ -128,25 +114,15 @@ def run_test(prompt: str, test: str, entry_point: str, channel: Channel) -> tupl
     return "passed", "all assertions hold"
 
 
-def child_main(prompt: str, test: str, entry_point: str, channel: Channel, wall_s: float) -> NoReturn:
-    """The forked child: limits, silence, the test, one verdict, the end."""
-    try:
-        die_with_parent()
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        cpu_s = int(wall_s) + 2
-        limits = [(resource.RLIMIT_CPU, cpu_s), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)]
-        if sys.platform.startswith("linux"):
-            limits.append((resource.RLIMIT_AS, MEMORY_BYTES))
-        for what, value in limits:
-            resource.setrlimit(what, (value, value))
-        null = os.open("/dev/null", os.O_RDWR)
-        for fd in (0, 1, 2):
-            os.dup2(null, fd)
-        verdict, reason = run_test(prompt, test, entry_point, channel)
-        body = tagged.dumps({"verdict": verdict, "reason": reason.encode("utf-8", "replace").decode()})
-        channel.send(b"V" + body, time.monotonic() + 10)
-    except (ChannelClosed, ChannelTimeout):
-        pass
-    finally:
-        os._exit(0)
+def main() -> None:
+    """Says ready, takes the test, runs it, says the verdict."""
+    way_out = door.connect()
+    sys.path[:] = [path for path in sys.path if not path.endswith("/inside")]  # our names are not the test's
+    task = tagged.loads(way_out.exchange(b'{"stage":"ready"}'))
+    verdict, reason = run_test(task["prompt"], task["test"], task["entry_point"], way_out)
+    told = reason[:1000].encode("utf-8", "replace").decode()
+    way_out.exchange(b"V" + tagged.dumps({"verdict": verdict, "reason": told}))
+
+
+if __name__ == "__main__":
+    main()
