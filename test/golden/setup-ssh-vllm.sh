@@ -91,7 +91,25 @@ check_home() {
   done
 }
 
+# Closing a folder that others use (/tmp, say) would lock them out of it: only one that we made, or that holds nothing but
+# what is ours, is closed. Our tool and this job lie in it already.
+is_our_home() {
+  local entry ours=" ${folders[*]} $home/data "
+  # One that another user put there says nothing.
+  [ ! -O "$home/.gpu-eval-home" ] || return 0
+  for entry in "$home"/* "$home"/.[!.]* "$home"/..?*; do
+    [ -e "$entry" ] || [ -L "$entry" ] || continue
+    [[ "$ours" == *" $entry "* ]] || return 1
+  done
+}
+
 apply_home() {
+  if ! is_our_home; then
+    echo "gpu-eval: $home holds what is not ours, and setup would close it to everybody else" >&2
+    echo "gpu-eval: name a folder of its own: --box-dir $home/gpu-eval; tool, scripts and jobs in $home can be removed" >&2
+    return 1
+  fi
+  touch -- "$home/.gpu-eval-home"
   mkdir -p -- "${folders[@]}"
   chmod 700 -- "$home" "$secrets"
 }

@@ -53,12 +53,46 @@ export function planSetup({ config, facts, layout, templates, needs }: SetupRequ
     cache,
     folders: [home, tool, scripts, secrets, envs, cache, jobs, runs],
     progress: progressPath,
-    nodeRequirements: PINS.node,
-    graderRequirements: isWasi ? [...PINS.grader, ...PINS.wasi] : PINS.grader,
-    llamacppRequirements: PINS.llamacpp,
-    vllmRequirements: [`vllm==${checkVersion(config.vllmVersion ?? VLLM_VERSION)}`],
+    nodeRequirements: requirementsOf('node', { config, facts }),
+    graderRequirements: needs.grader ? requirementsOf('grader', { config, facts }) : PINS.grader,
+    llamacppRequirements: requirementsOf('llamacpp', { config, facts }),
+    vllmRequirements: requirementsOf('vllm', { config, facts }),
   });
   return { steps, files: [{ path: scriptPath, text, mode: 0o600 }], argv: ['bash', scriptPath], progressPath };
+}
+
+/** The requirements that a stamp names: all its lines but the first, which names the Python. */
+const stampedRequirements = (stamp: string): readonly string[] =>
+  stamp
+    .split('\n')
+    .slice(1)
+    .filter((line) => line !== '');
+
+/**
+ * Whether a stamp is that of an environment with exactly these requirements. The stamp's first line names the Python by
+ * `sys.base_prefix`, which the facts of a machine do not hold: only setup itself compares that.
+ */
+export const isStampOf = (stamp: string, requirements: readonly string[]): boolean =>
+  stampedRequirements(stamp).join('\n') === requirements.join('\n');
+
+/**
+ * What setup installs into an environment of its own, in the order in which its stamp names it.
+ * @throws {GpuEvalError} `prerequisite` and `usage` as {@link planSetup}.
+ */
+export function requirementsOf(
+  env: 'grader' | 'llamacpp' | 'vllm' | 'node',
+  { config, facts }: Pick<SetupRequest, 'facts'> & { readonly config: Pick<Config, 'sandbox' | 'vllmVersion'> },
+): readonly string[] {
+  switch (env) {
+    case 'node':
+      return PINS.node;
+    case 'grader':
+      return foreseeSandbox(config.sandbox, facts) === 'wasi' ? [...PINS.grader, ...PINS.wasi] : PINS.grader;
+    case 'llamacpp':
+      return PINS.llamacpp;
+    case 'vllm':
+      return [`vllm==${checkVersion(config.vllmVersion ?? VLLM_VERSION)}`];
+  }
 }
 
 /**

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Facts } from '../../../src/core/machine.ts';
 import { boxLayout } from '../../../src/orchestration/plan/layout.ts';
-import { planSetup } from '../../../src/orchestration/plan/setup.ts';
+import { isStampOf, planSetup, requirementsOf } from '../../../src/orchestration/plan/setup.ts';
 import { bareFacts, setupConfig, templates } from './examples.ts';
 
 // setup.sh as it is rendered, run by a real bash, with a stand-in for Python that makes empty environments.
@@ -133,3 +133,29 @@ it.skipIf(!hasSetsid)(
     expect(stuck.stderr).toContain('apt-get install python3-venv');
   },
 );
+
+it.skipIf(!hasSetsid)(`the stamps that it leaves are those that are foreseen${why}`, () => {
+  setup();
+  for (const env of ['node', 'grader', 'llamacpp'] as const) {
+    const wanted = requirementsOf(env, { config: setupConfig, facts: bareFacts });
+    const stamp = readFileSync(join(home, `envs/${env}/.ready`), 'utf8');
+    expect(isStampOf(stamp, wanted), env).toBe(true);
+    expect(isStampOf(stamp.replace(/==.*/, '==0'), wanted), env).toBe(false);
+  }
+});
+
+it.skipIf(!hasSetsid)(`a folder that others use is refused, and stays open to them${why}`, () => {
+  mkdirSync(join(home, 'somebody'), { recursive: true });
+  chmodSync(home, 0o777);
+  const refused = setup();
+  expect([refused.code, told(refused).at(-1)]).toEqual([1, 'home failed']);
+  expect(refused.stderr).toContain(`--box-dir ${home}/gpu-eval`);
+  expect(statSync(home).mode & 0o777).toBe(0o777);
+  rmSync(join(home, 'somebody'), { recursive: true });
+  expect(setup().code).toBe(0);
+  expect(statSync(home).mode & 0o777).toBe(0o700);
+  // Once it is ours, what the user puts beside our folders is no reason to refuse it.
+  writeFileSync(join(home, '.notes'), '');
+  chmodSync(home, 0o755);
+  expect(setup().code).toBe(0);
+});
