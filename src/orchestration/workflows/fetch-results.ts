@@ -102,7 +102,7 @@ async function runsOn(box: Box, signal: AbortSignal): Promise<readonly string[]>
  * A run may have moved with its box to another address: then the box has a copy of its run.json.
  * @throws {GpuEvalError} `usage` where the run is another machine's: this one has no results of it, or wrong ones.
  */
-async function refuseForeign(box: Box, dir: string, { runId, createdAt, asked }: RunManifest): Promise<void> {
+export async function refuseForeign(box: Box, dir: string, { runId, createdAt, asked }: RunManifest): Promise<void> {
   if (asked.machine === box.description) return;
   const there = box.machine.kind === 'local' ? null : await manifestOnBox(box, runId).catch(notReadable);
   if (there?.createdAt === createdAt) return;
