@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -56,7 +57,7 @@ describe.skipIf(missing !== null)(
     });
 
     it('gpu-eval serve --tp 4 hands vLLM what was asked for, and no secret', async () => {
-      const ended = await place.run(['serve', '--tp', '4']);
+      const ended = await place.run(['serve', '--tp', '4'], { env: { HF_TOKEN: 'hf_marked51c0' } });
       expect(ended.stderr).not.toContain('error:');
       expect(ended.code).toBe(0);
       const argv: string[] = JSON.parse(readFileSync(join(sshd.home, 'vllm-argv.json'), 'utf8'));
@@ -66,6 +67,10 @@ describe.skipIf(missing !== null)(
       expect(line).toContain('--tensor-parallel-size 4');
       expect(line).toContain('--host 127.0.0.1');
       expect(line).not.toContain('api-key');
+      expect(line).not.toContain('hf_marked51c0');
+      // The hub's token is told when it is lent, and gone when the model is loaded.
+      expect(ended.stderr).toContain('is lent to');
+      expect(readdirSync(join(sshd.home, '.gpu-eval', 'secrets'))).toEqual(['server-key']);
     });
 
     it('gpu-eval eval --suite all runs what can run, names what could not, and ends with 5', async () => {
