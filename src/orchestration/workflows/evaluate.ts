@@ -8,7 +8,7 @@ import { endpointKeyName, endpointKeyPath, jobDir } from '../plan/layout.ts';
 import { type Box, dryRun, pushSecret, removeFile, runDirOn, withBox } from './box.ts';
 import type { Deps } from './deps.ts';
 import { findModel } from './endpoint.ts';
-import { ensureGrader, gradeHere, hasSandbox } from './grade-here.ts';
+import { claimGrades, ensureGrader, gradeHere, hasSandbox } from './grade-here.ts';
 import { bringHome, bringLogs, type FetchedSoFar, finishRun, syncWhile } from './home.ts';
 import { chooseRun, type OpenedRun } from './open-run.ts';
 import { RunState } from './run-state.ts';
@@ -65,6 +65,7 @@ export async function evaluateOn(
   await ensureGrader(deps, config, context, box, prepared);
   const gradesThere = await hasSandbox(config, box, prepared, context);
   await writeManifest(run.dir, run.manifest);
+  if (!gradesThere) await claimGrades(run.dir);
   await new RunState(deps, box.description).remember(run.known);
   if (secret !== null) await pushSecret(box, endpointKeyName(run.runId), secret, context.signal);
   context.onEvent({ type: 'note', message: `${run.resumed ? 'going on with' : 'run folder'} ${run.dir}` });

@@ -1,5 +1,8 @@
+import { appendFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Config } from '../../config/schema.ts';
 import { GpuEvalError } from '../../core/errors.ts';
+import { partDir, RUN_FILES } from '../../results/folder.ts';
 import { jobDir } from '../plan/layout.ts';
 import { foreseeSandbox } from '../plan/setup.ts';
 import { type Box, openBox } from './box.ts';
@@ -9,7 +12,7 @@ import type { OpenedRun } from './open-run.ts';
 import { isPrepared, setupBox } from './setup.ts';
 import type { PreparedTask } from './tasks.ts';
 import type { EvalResult, WorkflowContext } from './types.ts';
-import { evalJob, followWorker, startWorker, type WorkerRequest, workerFailure } from './worker-job.ts';
+import { evalJob, followWorker, LAPTOP_PART, startWorker, type WorkerRequest, workerFailure } from './worker-job.ts';
 
 /** A grader's environment is made here by itself; on a box `setup` must have been called, since that takes money's time. */
 export async function ensureGrader(
@@ -19,9 +22,11 @@ export async function ensureGrader(
   box: Box,
   tasks: readonly PreparedTask[],
 ): Promise<void> {
-  if (await isPrepared(box, 'grader')) return;
+  if (await isPrepared(config, box, 'grader')) return;
   if (box.machine.kind === 'ssh') {
-    throw new GpuEvalError('prerequisite', `${box.description} has not been set up`, { hint: 'gpu-eval setup' });
+    throw new GpuEvalError('prerequisite', `${box.description} has not been set up for this`, {
+      hint: 'gpu-eval setup',
+    });
   }
   context.onEvent({
     type: 'note',
@@ -48,6 +53,13 @@ export async function hasSandbox(
   return false;
 }
 
+/** Says, before anything is generated, that the verdicts of this run are made here: a box's own are then not fetched. */
+export async function claimGrades(runDir: string): Promise<void> {
+  const dir = partDir(runDir, LAPTOP_PART);
+  await mkdir(dir, { recursive: true });
+  await appendFile(join(dir, RUN_FILES.grades), '');
+}
+
 /** Grades on this machine what a box without a sandbox has generated. */
 export async function gradeHere(
   deps: Deps,
@@ -62,7 +74,7 @@ export async function gradeHere(
     const request: WorkerRequest = {
       runId: run.runId,
       runDir: run.dir,
-      writer: 'laptop',
+      writer: LAPTOP_PART,
       mode: 'grade',
       server: null,
       model: run.manifest.asked.model,
@@ -70,7 +82,7 @@ export async function gradeHere(
     };
     await startWorker(deps, config, context, here, request, run.manifest);
     const dir = jobDir(here.layout, evalJob(run.runId));
-    await followWorker(here, dir, `${run.dir}/parts/laptop`, context);
+    await followWorker(here, dir, `${run.dir}/parts/${LAPTOP_PART}`, context);
     const failure = await workerFailure(here, dir, await here.jobs.status(dir));
     const result = await finishRun(run.manifest.asked.machine, run.dir);
     if (failure !== null) throw failure;

@@ -16,7 +16,7 @@ import { keepReplaced } from './kept-part.ts';
 import type { OpenedRun } from './open-run.ts';
 import { SERVE_JOB } from './server-record.ts';
 import type { BenchmarkResult, EvalResult, WorkflowContext } from './types.ts';
-import { evalJob, WORKER_PART } from './worker-job.ts';
+import { evalJob, LAPTOP_PART, WORKER_PART } from './worker-job.ts';
 
 /** How often results are brought home while they are made. */
 const SYNC_MS = 15_000;
@@ -52,7 +52,7 @@ export async function bringHome(
   const lock = await lockFetch(deps, run.dir, context.signal, patience);
   if (lock === null) return;
   try {
-    const gradedHere = existsSync(join(partDir(run.dir, 'laptop'), RUN_FILES.grades));
+    const gradedHere = existsSync(join(partDir(run.dir, LAPTOP_PART), RUN_FILES.grades));
     // A box that only generates has no say in verdicts that are made here.
     const names = BROUGHT_HOME.filter((name) => !gradedHere || name !== RUN_FILES.grades);
     const options: DownloadOptions = {

@@ -71,8 +71,8 @@ export async function serveOn(
     await box.jobs.stop(serveDir(box));
   }
   const needsEnv = plan.engine === 'llamacpp' || findVllm(config, box.facts, box.layout).isOurs;
-  if (needsEnv && !(await isPrepared(box, plan.engine))) {
-    throw new GpuEvalError('prerequisite', `${plan.engine} is not installed on ${box.description}`, {
+  if (needsEnv && !(await isPrepared(config, box, plan.engine))) {
+    throw new GpuEvalError('prerequisite', `${plan.engine} is not installed on ${box.description} as it is asked for`, {
       hint: 'gpu-eval setup',
     });
   }

@@ -4,7 +4,7 @@ import { GpuEvalError } from '../../core/errors.ts';
 import type { JobState } from '../../core/job.ts';
 import { chooseEngine } from '../plan/engine.ts';
 import { jobDir, secretPath } from '../plan/layout.ts';
-import { planSetup } from '../plan/setup.ts';
+import { isStampOf, planSetup, requirementsOf } from '../plan/setup.ts';
 import type { EngineName, SetupPlan } from '../plan/types.ts';
 import { type Box, dryRun, fileSize, logTail, pushPlanned, pushTool, readText, withBox } from './box.ts';
 import type { Deps } from './deps.ts';
@@ -138,9 +138,10 @@ async function setupFailure(
   });
 }
 
-/** Says whether setup made what the engine or the grader needs, by the stamp that setup leaves last. */
-export async function isPrepared(box: Box, env: 'grader' | 'llamacpp' | 'vllm'): Promise<boolean> {
-  return (await readText(box, `${box.layout.envs}/${env}/.ready`, { maxBytes: 65_536 })) !== null;
+/** Whether setup made what the engine or the grader needs, as it is needed now, by the stamp that setup leaves last. */
+export async function isPrepared(config: Config, box: Box, env: 'grader' | 'llamacpp' | 'vllm'): Promise<boolean> {
+  const stamp = await readText(box, `${box.layout.envs}/${env}/.ready`, { maxBytes: 65_536 });
+  return stamp !== null && isStampOf(stamp, requirementsOf(env, { config, facts: box.facts }));
 }
 
 export const hfTokenPath = (box: Box): string => secretPath(box.layout, 'hf-token');

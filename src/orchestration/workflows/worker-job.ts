@@ -14,6 +14,8 @@ import type { WorkflowContext } from './types.ts';
 export const evalJob = (runId: string): string => `eval-${runId}`;
 /** The part that the worker beside the model writes. */
 export const WORKER_PART = 'worker';
+/** The part of a worker here that grades what a box without a sandbox has generated. */
+export const LAPTOP_PART = 'laptop';
 
 /** The server that is asked, as the worker reaches it. */
 export type AskedServer = {
