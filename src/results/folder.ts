@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, open, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GpuEvalError } from '../core/errors.ts';
 
@@ -14,6 +14,38 @@ export const RUN_FILES = {
   writer: 'writer.json',
   lock: 'lock',
 } as const;
+
+/**
+ * Makes a folder and those above it that are missing, one level at a time: Node's own recursive mkdir never returns where
+ * a file system answers that a folder is not there which is (seen below /proc).
+ * @throws {GpuEvalError} `usage` where it cannot be made, with the system's reason.
+ */
+export async function makeFolder(dir: string): Promise<void> {
+  const make = async (path: string): Promise<void> => {
+    try {
+      await mkdir(path);
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : '';
+      if (code === 'EEXIST') return;
+      const parent = dirname(path);
+      if (code !== 'ENOENT' || parent === path) throw error;
+      await make(parent);
+      await mkdir(path);
+    }
+  };
+  try {
+    await make(dir);
+    await (await open(join(dir, WRITE_TRIAL), 'w')).close();
+    await rm(join(dir, WRITE_TRIAL));
+  } catch (cause) {
+    throw new GpuEvalError('usage', `results cannot be written into ${dir}`, {
+      why: cause instanceof Error ? cause.message : String(cause),
+      hint: 'change to a folder that can be written, or name one: --run DIR',
+      cause,
+    });
+  }
+}
+const WRITE_TRIAL = '.gpu-eval-write-trial';
 
 const WRITER_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 

@@ -1,8 +1,8 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { GpuEvalError } from '../core/errors.ts';
-import { isMissing, partDir, RUN_FILES, writeJsonAtomic } from './folder.ts';
+import { isMissing, makeFolder, partDir, RUN_FILES, writeJsonAtomic } from './folder.ts';
 import {
   manifestSchema,
   type RunManifest,
@@ -14,7 +14,7 @@ import {
 
 /** Writes run.json, as a whole or not at all; the run folder is made where it is missing. */
 export async function writeManifest(runDir: string, manifest: RunManifest): Promise<void> {
-  await mkdir(runDir, { recursive: true });
+  await makeFolder(runDir);
   await writeJsonAtomic(join(runDir, RUN_FILES.manifest), manifest);
 }
 

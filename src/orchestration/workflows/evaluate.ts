@@ -10,7 +10,7 @@ import type { Deps } from './deps.ts';
 import { findModel } from './endpoint.ts';
 import { claimGrades, ensureGrader, gradeHere, hasSandbox } from './grade-here.ts';
 import { bringHome, bringLogs, type FetchedSoFar, finishRun, syncWhile } from './home.ts';
-import { chooseRun, type OpenedRun } from './open-run.ts';
+import { chooseRun, type OpenedRun, prepareFolder } from './open-run.ts';
 import { RunState } from './run-state.ts';
 import { findServer, serverKeyPath } from './server-record.ts';
 import { askedTasks, type NotRun, type PreparedTask, prepareTasks, samplingOf } from './tasks.ts';
@@ -42,6 +42,7 @@ export async function evaluateOn(
   box: Box,
 ): Promise<EvalResult | DryRun> {
   const asked = await askedTasks(deps, config);
+  if (!context.dryRun) await prepareFolder(deps, config);
   const server = await findAskedServer(config, context, box);
   const { prepared, notRun } = await prepareTasks(deps, config, asked, context);
   const manifest = describeAsked(deps, config, box, server, prepared, notRun);

@@ -2,6 +2,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import type { Config } from '../../config/schema.ts';
 import { GpuEvalError } from '../../core/errors.ts';
 import { canonicalJson, type Json } from '../../core/json.ts';
+import { makeFolder } from '../../results/folder.ts';
 import { readManifest, readSummary } from '../../results/manifest.ts';
 import type { RunManifest } from '../../results/schemas.ts';
 import type { Box } from './box.ts';
@@ -48,6 +49,14 @@ export async function chooseRun(
     return (await isFinished(dir)) ? newRun(deps, null, asked) : goOn(dir, there, asked);
   }
   return newRun(deps, null, asked);
+}
+
+/**
+ * Makes the folder that results will be written into, so that what cannot be written is told before anything is started.
+ * @throws {GpuEvalError} `usage` where it cannot be made or written.
+ */
+export function prepareFolder(deps: Deps, config: Pick<Config, 'run'>): Promise<void> {
+  return makeFolder(config.run === null ? join(deps.cwd, 'runs') : resolve(deps.cwd, config.run));
 }
 
 /** How many runs are looked at for one to go on with. */

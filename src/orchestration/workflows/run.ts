@@ -5,6 +5,7 @@ import { jobDir } from '../plan/layout.ts';
 import { type Box, withBox } from './box.ts';
 import type { Deps } from './deps.ts';
 import { evaluateOn } from './evaluate.ts';
+import { prepareFolder } from './open-run.ts';
 import { serveOn } from './serve.ts';
 import { type FoundServer, findServer, SERVE_JOB } from './server-record.ts';
 import { setupBox } from './setup.ts';
@@ -24,6 +25,7 @@ export function runAll(
   return withBox(deps, config, context, async (box) => {
     await askedTasks(deps, config); // a name that is not known is told before anything is installed
     if (context.dryRun) return await dryRunAll(deps, config, context, box);
+    await prepareFolder(deps, config);
     const engine = config.baseUrl === null ? chooseEngine(config, box.facts).engine : null;
     await setupBox(deps, config, context, box, { engine });
     if (config.baseUrl !== null) return await evaluateOn(deps, config, context, box);
