@@ -18,8 +18,9 @@ for (const path of process.argv.slice(3)) {
   passed += report.numPassedTests;
   failed += report.numFailedTests;
   skipped += report.numPendingTests + report.numTodoTests;
-  // A file that could not even be loaded has no tests to count, and is a failure all the same.
-  failed += report.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length;
+  // A file that could not be loaded, or whose set-up failed, has no failed test to count, and is a failure all the same.
+  const hasFailedTest = (file) => file.assertionResults.some((test) => test.status === 'failed');
+  failed += report.testResults.filter((file) => file.status === 'failed' && !hasFailedTest(file)).length;
 }
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);

@@ -53,7 +53,6 @@ function hostileRun(): { manifest: ReturnType<typeof aManifest>; recorded: Recor
     grade: graded(0, null, 'no answer'),
   });
   const manifest = aManifest({
-    runId: HOSTILE[0],
     version: HOSTILE[2],
     createdAt: '<b onclick=alert(1)>',
     asked: { model: ALL, machine: ALL, suite: HOSTILE[0], engine: HOSTILE[2], sandbox: HOSTILE[3], tasks },
