@@ -41,7 +41,10 @@ export function wilsonInterval(successes: number, n: number): readonly [number, 
   const centre = share + z2 / (2 * n);
   const half = Z95 * Math.sqrt((share * (1 - share)) / n + z2 / (4 * n * n));
   const scale = 1 + z2 / n;
-  return [clip((centre - half) / scale), clip((centre + half) / scale)];
+  // At the ends the formula gives exactly 0 and 1, and floating point almost does.
+  const low = successes === 0 ? 0 : clip((centre - half) / scale);
+  const high = successes === n ? 1 : clip((centre + half) / scale);
+  return [low, high];
 }
 
 /** Mean ± 1.96 standard errors (95%, CLT), clipped to 0…1. */
