@@ -122,7 +122,7 @@ export class Place {
   }
 
   file(name: string, text: string): this {
-    this.files.set(name.startsWith('/') ? name : `/work/${name}`, text);
+    this.files.set(name.startsWith('/') ? name : `/desk/${name}`, text);
     return this;
   }
 
@@ -145,7 +145,7 @@ export class Place {
       stdout: outputTo(out),
       stderr: outputTo(err),
       env: this.env,
-      cwd: '/work',
+      cwd: '/desk',
       home: '/home/me',
       readFile: (path) => this.files.get(path) ?? null,
       workflows: async (terminal) => {
@@ -187,11 +187,11 @@ export const HUMANEVAL: BenchmarkResult = {
 };
 
 export const EVAL_RESULT: EvalResult = {
-  run: '/work/runs/20260101-120000-smollm2',
+  run: '/desk/runs/20260101-120000-smollm2',
   runId: '20260101-120000-smollm2',
   machine: 'this machine',
   model: 'smollm2',
-  report: '/work/runs/20260101-120000-smollm2/report.html',
+  report: '/desk/runs/20260101-120000-smollm2/report.html',
   final: true,
   benchmarks: { humaneval: HUMANEVAL },
   notRun: [],
@@ -249,7 +249,7 @@ const STATUS_RESULT: StatusResult = {
     settings: { tp: 4 },
   },
   runs: [
-    { runId: 'r1', job: { kind: 'lost', startedAt: '2026-01-01T12:05:00Z' }, local: '/work/runs/r1' },
+    { runId: 'r1', job: { kind: 'lost', startedAt: '2026-01-01T12:05:00Z' }, local: '/desk/runs/r1' },
     { runId: 'r2', job: { kind: 'running', pid: 4712, startedAt: '2026-01-01T12:06:00Z' }, local: null },
   ],
 };

@@ -26,7 +26,7 @@ const EVENTS: readonly RunEvent[] = [
   { type: 'rate', inFlight: 32, requestsPerSecond: 4.25, completionTokensPerSecond: 812.4 },
   ...Array.from({ length: 41 }, (_, graded) => progress(graded)),
   progress(20, 20, 'reference'),
-  { type: 'note', message: 'run folder /work/runs/r1' },
+  { type: 'note', message: 'run folder /desk/runs/r1' },
   { type: 'done', scope: 'eval' },
 ];
 
@@ -56,7 +56,7 @@ describe('events', () => {
       gsm8k: 38 of 40 answered, 36 graded, 18 right
       gsm8k: 40 of 40 answered, 40 graded, 20 right
       gsm8k (reference solutions): 20 of 20 graded, 10 right
-      run folder /work/runs/r1
+      run folder /desk/runs/r1
       "
     `);
     expect(() => JSON.parse(ended.stdout)).not.toThrow();
